@@ -1,0 +1,464 @@
+//! What one layer does for a batch of rows.
+//!
+//! `values` is `[rows, units]`, row-major, each row padded with zeros to whole lines: total inputs, means or states.
+//! Beside it a row may have a list: the ascending units that are not zero, with `reals` where they are not all one.
+//! Lists are what makes sparse propagation fast; they are written only here and in `units`, which keeps them
+//! ascending and inside the layer, so that kernels may index by them unchecked.
+
+use crate::disjoint::{Disjoint, Pool};
+use crate::lanes::{F32x4, LINE, Line, floats, floats_mut, lines_for};
+use crate::memory::zeroed;
+use crate::random::Stream;
+use core::ops::Range;
+
+/// Indices are 16 bits wide.
+pub const MAX_UNITS: usize = 65_535;
+
+/// What the lists hold at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// Nothing: only `values` counts.
+    None,
+    /// The units that are one.
+    Ones,
+    /// The units that are not zero, with their values.
+    Reals,
+}
+
+/// Which of the two forms a kernel is to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    Lists,
+    Values,
+}
+
+pub struct Activity {
+    capacity: usize,
+    rows: usize,
+    units: usize,
+    lines: usize,
+    values: Vec<Line>,
+    lists: Lists,
+    indices: Vec<u16>,
+    reals: Vec<f32>,
+    counts: Vec<u32>,
+}
+
+impl Activity {
+    /// Room for `capacity` rows; `None` where memory is out.
+    pub fn new(capacity: usize, units: usize) -> Option<Activity> {
+        assert!(units <= MAX_UNITS, "a layer has at most {MAX_UNITS} units");
+        let lines = lines_for(units);
+        Some(Activity {
+            capacity,
+            rows: capacity,
+            units,
+            lines,
+            values: zeroed(capacity.checked_mul(lines)?, Line::ZERO)?,
+            lists: Lists::None,
+            indices: zeroed(capacity.checked_mul(lines * LINE)?, 0)?,
+            reals: Vec::new(),
+            counts: zeroed(capacity, 0)?,
+        })
+    }
+
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn units(&self) -> usize {
+        self.units
+    }
+
+    /// Lines of a row.
+    pub fn lines(&self) -> usize {
+        self.lines
+    }
+
+    pub fn lists(&self) -> Lists {
+        self.lists
+    }
+
+    /// Uses the first `rows` rows from now on.
+    pub fn set_rows(&mut self, rows: usize) {
+        assert!(
+            rows <= self.capacity,
+            "{rows} rows in an activity of {}",
+            self.capacity
+        );
+        self.rows = rows;
+    }
+
+    pub fn values(&self) -> &[Line] {
+        &self.values[..self.rows * self.lines]
+    }
+
+    /// Writing values by hand drops the lists.
+    pub fn values_mut(&mut self) -> &mut [Line] {
+        self.lists = Lists::None;
+        &mut self.values[..self.rows * self.lines]
+    }
+
+    pub fn row(&self, row: usize) -> &[f32] {
+        &floats(&self.values[row * self.lines..][..self.lines])[..self.units]
+    }
+
+    /// One row in the form that it is to be read in; a list of ones is spread into `room`, which holds a row.
+    pub fn row_lines<'a>(&'a self, row: usize, read: Read, room: &'a mut [Line]) -> &'a [Line] {
+        match (read, self.lists) {
+            (Read::Lists, Lists::None) => panic!("there are no lists to read"),
+            (Read::Lists, Lists::Ones) => {
+                room.fill(Line::ZERO);
+                for &unit in self.list(row) {
+                    floats_mut(room)[usize::from(unit)] = 1.0;
+                }
+                room
+            }
+            _ => &self.values[row * self.lines..][..self.lines],
+        }
+    }
+
+    /// Takes `[rows, units]`, row-major without padding, and drops the lists.
+    pub fn write(&mut self, values: &[f32]) {
+        assert!(values.len() == self.rows * self.units);
+        let (units, stride) = (self.units, self.lines * LINE);
+        for (row, values) in values.chunks_exact(units.max(1)).enumerate() {
+            floats_mut(self.values_mut())[row * stride..][..units].copy_from_slice(values);
+        }
+    }
+
+    #[inline(always)]
+    pub fn list(&self, row: usize) -> &[u16] {
+        &self.indices[row * self.lines * LINE..][..self.counts[row] as usize]
+    }
+
+    #[inline(always)]
+    pub fn reals(&self, row: usize) -> &[f32] {
+        &self.reals[row * self.lines * LINE..][..self.counts[row] as usize]
+    }
+
+    /// How many units are listed over all rows.
+    pub fn listed(&self) -> usize {
+        self.counts[..self.rows]
+            .iter()
+            .map(|&count| count as usize)
+            .sum()
+    }
+
+    fn begin_reals(&mut self) -> Option<()> {
+        if self.reals.is_empty() {
+            self.reals = zeroed(self.capacity * self.lines * LINE, 0.0)?;
+        }
+        Some(())
+    }
+
+    pub(crate) fn parts(&mut self, lists: Lists) -> Parts<'_> {
+        self.lists = lists;
+        Parts {
+            rows: self.rows,
+            units: self.units,
+            lines: self.lines,
+            values: Disjoint::new(&mut self.values),
+            indices: Disjoint::new(&mut self.indices),
+            reals: Disjoint::new(&mut self.reals),
+            counts: Disjoint::new(&mut self.counts),
+        }
+    }
+
+    /// Lists what is not zero in `values`. `None` where memory is out.
+    pub fn list_values(&mut self, pool: &Pool) -> Option<()> {
+        self.begin_reals()?;
+        let parts = self.parts(Lists::Reals);
+        parts.each_row(pool, &|_, row| {
+            let Row {
+                values,
+                indices,
+                reals,
+                count,
+                units,
+            } = row;
+            let mut length = 0;
+            for (unit, &value) in floats(values)[..units].iter().enumerate() {
+                if value != 0.0 {
+                    indices[length] = unit as u16;
+                    reals[length] = value;
+                    length += 1;
+                }
+            }
+            *count = length as u32;
+        });
+        Some(())
+    }
+
+    /// Writes `values` out of the lists, and keeps both.
+    pub fn spread_lists(&mut self, pool: &Pool) {
+        let lists = self.lists;
+        assert!(lists != Lists::None, "there are no lists to spread");
+        let parts = self.parts(lists);
+        parts.each_row(pool, &|_, row| {
+            row.values.fill(Line::ZERO);
+            let values = floats_mut(row.values);
+            for place in 0..*row.count as usize {
+                let value = if lists == Lists::Ones {
+                    1.0
+                } else {
+                    row.reals[place]
+                };
+                values[row.indices[place] as usize] = value;
+            }
+        });
+    }
+
+    /// Reads rows `order[0..rows]` of a data set, scaled, into values and lists of what is not zero.
+    pub fn gather<T: Pixel>(
+        &mut self,
+        pool: &Pool,
+        data: &[T],
+        scale: f32,
+        order: &[u32],
+    ) -> Option<()> {
+        self.begin_reals()?;
+        let units = self.units;
+        assert!(
+            order.len() == self.rows
+                && order
+                    .iter()
+                    .all(|&row| (row as usize + 1) * units <= data.len())
+        );
+        let parts = self.parts(Lists::Reals);
+        parts.each_row(pool, &|place, row| {
+            let source = &data[order[place] as usize * units..][..units];
+            let values = floats_mut(row.values);
+            let mut length = 0;
+            for (line, (pixels, values)) in
+                source.chunks(LINE).zip(values.chunks_mut(LINE)).enumerate()
+            {
+                if T::all_zero(pixels) {
+                    values.fill(0.0);
+                    continue;
+                }
+                for (k, &pixel) in pixels.iter().enumerate() {
+                    let value = pixel.scaled(scale);
+                    values[k] = value;
+                    row.indices[length] = (line * LINE + k) as u16;
+                    row.reals[length] = value;
+                    // The last place of the row's room may be written and not counted, never passed.
+                    length += usize::from(value != 0.0);
+                }
+            }
+            *row.count = length as u32;
+        });
+        Some(())
+    }
+
+    /// Reads rows `order[0..rows]` as probabilities and draws binary states, listed. The draw's row is the data-set
+    /// row, so a row's states do not depend on the batch that it is in. `values` is not written.
+    pub fn gather_states<T: Pixel>(
+        &mut self,
+        pool: &Pool,
+        data: &[T],
+        scale: f32,
+        order: &[u32],
+        stream: Stream,
+    ) {
+        let units = self.units;
+        assert!(
+            order.len() == self.rows
+                && order
+                    .iter()
+                    .all(|&row| (row as usize + 1) * units <= data.len())
+        );
+        let parts = self.parts(Lists::Ones);
+        parts.each_row(pool, &|place, row| {
+            let id = order[place];
+            let source = &data[id as usize * units..][..units];
+            let mut length = 0;
+            for (line, pixels) in source.chunks(LINE).enumerate() {
+                if T::all_zero(pixels) {
+                    continue;
+                }
+                let mut p = Line::ZERO;
+                for (p, pixel) in p.floats_mut().iter_mut().zip(pixels) {
+                    *p = pixel.scaled(scale);
+                }
+                let uniform = stream.uniform_line(id, line);
+                length = list_line(row.indices, length, line, on_below(uniform, p));
+            }
+            *row.count = length as u32;
+        });
+    }
+
+    /// One-hot rows: row `r` has unit `labels[order[r]]` on.
+    pub fn gather_labels(&mut self, labels: &[u8], order: &[u32]) {
+        assert!(order.len() == self.rows);
+        self.lists = Lists::Ones;
+        for (row, &id) in order.iter().enumerate() {
+            let label = labels[id as usize];
+            assert!(
+                usize::from(label) < self.units,
+                "label {label} of {} classes",
+                self.units
+            );
+            self.indices[row * self.lines * LINE] = u16::from(label);
+            self.counts[row] = 1;
+            let values = &mut self.values[row * self.lines..][..self.lines];
+            values.fill(Line::ZERO);
+            floats_mut(values)[usize::from(label)] = 1.0;
+        }
+    }
+}
+
+/// Bits of the units whose uniform number is below their probability.
+#[inline(always)]
+pub(crate) fn on_below(uniform: [F32x4; 4], p: Line) -> u32 {
+    let four = |k: usize| uniform[k].less(p.0[k]).mask() << (4 * k);
+    four(0) | four(1) | four(2) | four(3)
+}
+
+/// For each set of four units, their numbers packed to the front of four 16-bit places.
+const FOURS: [u64; 16] = {
+    let mut fours = [0; 16];
+    let mut mask = 0;
+    while mask < 16 {
+        let (mut unit, mut place) = (0, 0);
+        while unit < 4 {
+            if mask >> unit & 1 == 1 {
+                fours[mask] |= unit << (16 * place);
+                place += 1;
+            }
+            unit += 1;
+        }
+        mask += 1;
+    }
+    fours
+};
+
+/// Appends the units of a line whose bits are on to a list of `length` and gives the new length. Four places at a time
+/// are written whatever the bits are, which costs less than a branch for each; the row has room for it, since no more
+/// units are listed than came before.
+#[inline(always)]
+pub(crate) fn list_line(indices: &mut [u16], mut length: usize, line: usize, on: u32) -> usize {
+    for k in 0..LINE / 4 {
+        let mask = (on >> (4 * k) & 15) as usize;
+        let first = (line * LINE + 4 * k) as u64;
+        let four = FOURS[mask] + first * 0x0001_0001_0001_0001;
+        let places = &mut indices[length..length + 4];
+        places.copy_from_slice(&[
+            four as u16,
+            (four >> 16) as u16,
+            (four >> 32) as u16,
+            (four >> 48) as u16,
+        ]);
+        length += mask.count_ones() as usize;
+    }
+    length
+}
+
+/// An element type of a data set.
+pub trait Pixel: Copy + Sync {
+    /// Whether all of at most a line of elements are zero.
+    fn all_zero(elements: &[Self]) -> bool;
+    fn scaled(self, scale: f32) -> f32;
+}
+
+impl Pixel for u8 {
+    #[inline(always)]
+    fn all_zero(elements: &[u8]) -> bool {
+        match <[u8; LINE]>::try_from(elements) {
+            Ok(line) => u128::from_ne_bytes(line) == 0,
+            Err(_) => elements.iter().all(|&x| x == 0),
+        }
+    }
+
+    #[inline(always)]
+    fn scaled(self, scale: f32) -> f32 {
+        f32::from(self) * scale
+    }
+}
+
+impl Pixel for f32 {
+    #[inline(always)]
+    fn all_zero(elements: &[f32]) -> bool {
+        elements.iter().all(|&x| x == 0.0)
+    }
+
+    #[inline(always)]
+    fn scaled(self, scale: f32) -> f32 {
+        self * scale
+    }
+}
+
+/// An activity taken apart, for tasks that each write their own rows.
+pub(crate) struct Parts<'a> {
+    rows: usize,
+    pub units: usize,
+    pub lines: usize,
+    values: Disjoint<'a, Line>,
+    indices: Disjoint<'a, u16>,
+    reals: Disjoint<'a, f32>,
+    counts: Disjoint<'a, u32>,
+}
+
+/// One row of an activity. `indices` and `reals` have room for whole lines (`reals` is empty where never asked for).
+pub(crate) struct Row<'a> {
+    pub values: &'a mut [Line],
+    pub indices: &'a mut [u16],
+    pub reals: &'a mut [f32],
+    pub count: &'a mut u32,
+    pub units: usize,
+}
+
+impl Parts<'_> {
+    /// Runs `work` for blocks of rows, each block once.
+    pub fn each_block(&self, pool: &Pool, work: &(dyn Fn(Range<usize>) + Sync)) {
+        let block = pool.block(self.rows);
+        pool.each(self.rows.div_ceil(block), &|task| {
+            work(task * block..self.rows.min((task + 1) * block));
+        });
+    }
+
+    /// Runs `work` for each row once.
+    pub fn each_row(&self, pool: &Pool, work: &(dyn Fn(usize, Row<'_>) + Sync)) {
+        self.each_block(pool, &|rows| {
+            for row in rows {
+                // SAFETY: every row is in one block and visited once.
+                work(row, unsafe { self.row(row) });
+            }
+        });
+    }
+
+    /// # Safety
+    /// No other view of this row may be alive.
+    pub unsafe fn row(&self, row: usize) -> Row<'_> {
+        let units = self.units;
+        let list = row * self.lines * LINE..(row + 1) * self.lines * LINE;
+        // SAFETY: parts of different rows do not overlap, and the caller holds this row alone.
+        unsafe {
+            Row {
+                values: self.values.take(row * self.lines..(row + 1) * self.lines),
+                indices: self.indices.take(list.clone()),
+                reals: if self.reals.is_empty() {
+                    self.reals.take(0..0)
+                } else {
+                    self.reals.take(list)
+                },
+                count: &mut self.counts.take(row..row + 1)[0],
+                units,
+            }
+        }
+    }
+
+    /// # Safety
+    /// No other view of these rows may be alive.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the rows are the caller's alone by its promise"
+    )]
+    pub unsafe fn values(&self, rows: Range<usize>) -> &mut [Line] {
+        // SAFETY: as in `row`.
+        unsafe {
+            self.values
+                .take(rows.start * self.lines..rows.end * self.lines)
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Numerics over slices for networks of stochastic units: random numbers, the logistic family, propagation between
+//! layers, statistics and updates. No host, no threads of its own (a `Pool` is handed in), no allocation in a loop.
+
+pub mod activity;
+pub mod disjoint;
+pub mod lanes;
+pub mod logistic;
+pub mod memory;
+pub mod propagate;
+pub mod random;
+pub mod statistics;
+pub mod units;
+pub mod weights;

@@ -1,0 +1,333 @@
+//! Total inputs of one layer from the activities of another.
+//!
+//! The summation contract: the sum of a target unit starts at its bias plus +0 (or at the partial sum of an earlier
+//! connection) and adds `x_k · w_k` for source units k in ascending order, one f32 multiplication and one addition
+//! each. A source unit that is zero may be left out: adding a signed zero to a sum that is not −0 changes nothing, and
+//! the sum is never −0 since it starts at `bias + 0`. So lists and full rows give the same bits, and so do any blocks
+//! of rows and panels.
+//!
+//! 1. For each block of rows and each panel of sixteen target units (the panel stays in the cache over the block),
+//! 2. for each row, start at the bias and add the panel's lines that the row lists;
+//! 3. then, row by row, the unit type turns total inputs into means and states (`units`), in the same task.
+
+use crate::activity::{Activity, Lists, Parts, Read};
+use crate::disjoint::{Disjoint, Pool};
+use crate::lanes::{F32x4, LINE, Line, floats};
+use crate::units::{Kind, Settle};
+use crate::weights::{Direction, Weights};
+use core::ops::Range;
+
+/// Where the sums start.
+#[derive(Clone, Copy)]
+pub enum Start<'a> {
+    /// At the biases, in lines padded with zeros.
+    Bias(&'a [Line]),
+    /// At what `values` of the target hold.
+    Partial,
+}
+
+/// Above this share of units that are not zero, whole rows are faster than lists.
+const DENSE_SHARE: f32 = 0.4;
+
+/// Sums into `target.values`, then settles the units if asked to.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "each is a different thing, and the types keep them apart"
+)]
+pub fn propagate(
+    pool: &Pool,
+    target: &mut Activity,
+    source: &Activity,
+    read: Read,
+    weights: &Weights,
+    direction: Direction,
+    start: Start,
+    settle: &Settle,
+) {
+    let (panels, sources, targets) = weights.panels(direction);
+    assert!(
+        source.units() == sources && target.units() == targets && target.rows() == source.rows()
+    );
+    if let Start::Bias(bias) = start {
+        assert!(
+            bias.len() >= target.lines(),
+            "{} lines of bias for {}",
+            bias.len(),
+            target.lines()
+        );
+    }
+    let dense = read == Read::Values
+        || source.lists() == Lists::Reals
+            && source.listed() as f32 > DENSE_SHARE * (source.rows() * source.units()) as f32;
+    let lists = source.lists();
+    assert!(dense || lists != Lists::None, "there are no lists to read");
+    let parts = target.parts(settle.lists());
+    parts.each_block(pool, &|rows| {
+        // SAFETY: each block of rows belongs to one task.
+        let values = unsafe { parts.values(rows.clone()) };
+        let sums = Sums {
+            panels,
+            sources,
+            lines: parts.lines,
+            values,
+            rows: rows.clone(),
+            start,
+        };
+        if dense {
+            sums.dense(source);
+        } else if lists == Lists::Ones {
+            sums.ones(source);
+        } else {
+            sums.reals(source);
+        }
+        settle_rows(settle, &parts, rows);
+    });
+}
+
+/// Settles the units on their biases alone, every row the same inputs: a layer that nothing drives yet.
+pub fn settle_on_bias(pool: &Pool, target: &mut Activity, bias: &[Line], settle: &Settle) {
+    let lines = target.lines();
+    for row in target.values_mut().chunks_mut(lines.max(1)) {
+        row.copy_from_slice(&bias[..lines]);
+    }
+    self::settle(pool, target, settle);
+}
+
+/// Turns the total inputs in `target.values` into means and states.
+pub fn settle(pool: &Pool, target: &mut Activity, settle: &Settle) {
+    let parts = target.parts(settle.lists());
+    parts.each_block(pool, &|rows| settle_rows(settle, &parts, rows));
+}
+
+fn settle_rows(settle: &Settle, parts: &Parts<'_>, rows: Range<usize>) {
+    for row in rows {
+        // SAFETY: the task that calls this has these rows alone, and holds no other view of them any more.
+        settle.row(row, unsafe { parts.row(row) });
+    }
+}
+
+/// The sums of one block of rows.
+struct Sums<'a> {
+    panels: &'a [Line],
+    sources: usize,
+    lines: usize,
+    values: &'a mut [Line],
+    rows: Range<usize>,
+    start: Start<'a>,
+}
+
+impl Sums<'_> {
+    #[inline(always)]
+    fn first(&self, place: usize, panel: usize) -> Line {
+        match self.start {
+            Start::Bias(bias) => bias[panel].add(Line::ZERO),
+            Start::Partial => self.values[place * self.lines + panel],
+        }
+    }
+
+    fn ones(self, source: &Activity) {
+        let pairs = self.lines / 2;
+        let mut rest = self;
+        for pair in 0..pairs {
+            rest.ones_of_panels::<2>(source, 2 * pair);
+        }
+        if rest.lines % 2 == 1 {
+            rest.ones_of_panels::<1>(source, 2 * pairs);
+        }
+    }
+
+    /// Two panels at once give eight independent sums, which hides the latency of addition.
+    #[inline(always)]
+    fn ones_of_panels<const PANELS: usize>(&mut self, source: &Activity, panel: usize) {
+        let weights: [&[Line]; PANELS] =
+            core::array::from_fn(|p| &self.panels[(panel + p) * self.sources..][..self.sources]);
+        for (place, row) in self.rows.clone().enumerate() {
+            let mut sums: [Line; PANELS] = core::array::from_fn(|p| self.first(place, panel + p));
+            for &unit in source.list(row) {
+                for (sum, weights) in sums.iter_mut().zip(weights) {
+                    // SAFETY: lists hold indices below `sources` only.
+                    *sum = sum.add(unsafe { *weights.get_unchecked(usize::from(unit)) });
+                }
+            }
+            for (p, sum) in sums.into_iter().enumerate() {
+                self.values[place * self.lines + panel + p] = sum;
+            }
+        }
+    }
+
+    fn reals(self, source: &Activity) {
+        for panel in 0..self.lines {
+            let weights = &self.panels[panel * self.sources..][..self.sources];
+            for (place, row) in self.rows.clone().enumerate() {
+                let mut sum = self.first(place, panel);
+                for (&unit, &x) in source.list(row).iter().zip(source.reals(row)) {
+                    // SAFETY: lists hold indices below `sources` only.
+                    let line = unsafe { *weights.get_unchecked(usize::from(unit)) };
+                    sum = sum.add(line.scale(x));
+                }
+                self.values[place * self.lines + panel] = sum;
+            }
+        }
+    }
+
+    fn dense(mut self, source: &Activity) {
+        for panel in 0..self.lines {
+            let weights = &self.panels[panel * self.sources..][..self.sources];
+            let mut place = 0;
+            while place + TILE <= self.rows.len() {
+                self.dense_rows::<TILE>(source, weights, panel, place);
+                place += TILE;
+            }
+            while place < self.rows.len() {
+                self.dense_rows::<1>(source, weights, panel, place);
+                place += 1;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn dense_rows<const ROWS: usize>(
+        &mut self,
+        source: &Activity,
+        weights: &[Line],
+        panel: usize,
+        place: usize,
+    ) {
+        let first = self.rows.start + place;
+        let rows: [&[f32]; ROWS] =
+            core::array::from_fn(|r| &source.row(first + r)[..weights.len()]);
+        let mut sums: [Line; ROWS] = core::array::from_fn(|r| self.first(place + r, panel));
+        for (unit, &line) in weights.iter().enumerate() {
+            for r in 0..ROWS {
+                let x = F32x4::splat(rows[r][unit]);
+                sums[r] = sums[r].zip(line, |sum, w| sum.add(w.mul(x)));
+            }
+        }
+        for (r, sum) in sums.into_iter().enumerate() {
+            self.values[(place + r) * self.lines + panel] = sum;
+        }
+    }
+}
+
+/// Rows of a dense tile: 3 × 4 sums, 4 weights and one activity fit the sixteen registers.
+const TILE: usize = 3;
+
+/// `out[row] += log Σ_s exp(s · x)` over the units of a row whose total inputs are in `values`, nats. With `extra`, the
+/// inputs are those plus the weights from one lower unit: what they would be if that unit were on too.
+pub fn add_log_partitions(
+    pool: &Pool,
+    activity: &Activity,
+    kind: Kind,
+    extra: Option<(&Weights, usize)>,
+    out: &mut [f64],
+) {
+    assert!(out.len() == activity.rows());
+    let parts = Disjoint::new(out);
+    let block = pool.block(activity.rows());
+    pool.each(activity.rows().div_ceil(block), &|task| {
+        let rows = task * block..activity.rows().min((task + 1) * block);
+        // SAFETY: each block of rows belongs to one task.
+        let out = unsafe { parts.take(rows.clone()) };
+        let mut inputs = vec![0.0f32; activity.lines() * LINE];
+        for (row, out) in rows.zip(out) {
+            let units = activity.units();
+            inputs[..units].copy_from_slice(activity.row(row));
+            if let Some((weights, lower)) = extra {
+                let panels = inputs[..units]
+                    .chunks_mut(LINE)
+                    .zip(weights.forward().chunks(weights.lower()));
+                for (inputs, panel) in panels {
+                    inputs
+                        .iter_mut()
+                        .zip(panel[lower].floats())
+                        .for_each(|(x, w)| *x += w);
+                }
+            }
+            *out += kind.log_partition(&inputs[..units]);
+        }
+    });
+}
+
+/// `out[row] += Σ_k x_k · y_k` over the units of a row, in f64, ascending: dot products of an activity's rows with one
+/// vector (the bias term of a free energy).
+pub fn add_row_dots(activity: &Activity, read: Read, vector: &[f32], out: &mut [f64]) {
+    assert!(vector.len() >= activity.units() && out.len() == activity.rows());
+    for (row, out) in out.iter_mut().enumerate() {
+        let term = |unit: usize, x: f32| f64::from(x) * f64::from(vector[unit]);
+        *out += match (read, activity.lists()) {
+            (Read::Values, _) => activity
+                .row(row)
+                .iter()
+                .enumerate()
+                .map(|(unit, &x)| term(unit, x))
+                .sum::<f64>(),
+            (Read::Lists, Lists::Ones) => activity
+                .list(row)
+                .iter()
+                .map(|&unit| term(unit.into(), 1.0))
+                .sum::<f64>(),
+            (Read::Lists, Lists::Reals) => activity
+                .list(row)
+                .iter()
+                .zip(activity.reals(row))
+                .map(|(&unit, &x)| term(unit.into(), x))
+                .sum::<f64>(),
+            (Read::Lists, Lists::None) => panic!("there are no lists to read"),
+        };
+    }
+}
+
+/// Sum over rows and units of `(a − b)²`, each row in f64 ascending, rows ascending. `a` is read as asked.
+pub fn squared_distance(a: &Activity, read: Read, b: &Activity) -> f64 {
+    assert!(a.units() == b.units() && a.rows() == b.rows());
+    let mut spread = vec![0.0f32; a.lines() * LINE];
+    (0..a.rows())
+        .map(|row| {
+            let values: &[f32] = match read {
+                Read::Values => a.row(row),
+                Read::Lists => {
+                    spread.fill(0.0);
+                    for (place, &unit) in a.list(row).iter().enumerate() {
+                        spread[usize::from(unit)] = if a.lists() == Lists::Ones {
+                            1.0
+                        } else {
+                            a.reals(row)[place]
+                        };
+                    }
+                    &spread
+                }
+            };
+            squared_distance_of_rows(values, b.row(row))
+        })
+        .sum()
+}
+
+fn squared_distance_of_rows(a: &[f32], b: &[f32]) -> f64 {
+    // Four partial sums in f32 by lane are added in f64: few roundings, and an order that depends on shapes alone.
+    let mut lanes = F32x4::ZERO;
+    let mut rest = 0.0;
+    for (x, y) in a.chunks(4).zip(b.chunks(4)) {
+        match (<[f32; 4]>::try_from(x), <[f32; 4]>::try_from(y)) {
+            (Ok(x), Ok(y)) => {
+                let d = F32x4::new(x).sub(F32x4::new(y));
+                lanes = lanes.add(d.mul(d));
+            }
+            _ => {
+                rest += x
+                    .iter()
+                    .zip(y)
+                    .map(|(x, y)| f64::from(x - y).powi(2))
+                    .sum::<f64>()
+            }
+        }
+    }
+    lanes.to_array().iter().map(|&x| f64::from(x)).sum::<f64>() + rest
+}
+
+/// Sum of all values, rows ascending, in f64.
+pub fn sum_of_values(activity: &Activity) -> f64 {
+    floats(activity.values())
+        .iter()
+        .map(|&x| f64::from(x))
+        .sum()
+}

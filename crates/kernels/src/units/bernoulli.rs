@@ -1,0 +1,69 @@
+//! The stochastic binary unit: on with probability σ(x).
+
+use super::Keep;
+use crate::activity::{Row, list_line, on_below};
+use crate::lanes::{F32x4, LINE, Line};
+use crate::logistic::{logistic, softplus};
+use crate::random::Stream;
+
+/// Bits of the units that a line really has.
+fn present(units: usize, line: usize) -> u32 {
+    let count = LINE.min(units - line * LINE);
+    (1u32 << count) - 1
+}
+
+/// Means and states of one row.
+#[inline(always)]
+pub(crate) fn settle(index: usize, row: Row<'_>, keep: Keep, draw: Option<Stream>) {
+    let Row {
+        values,
+        indices,
+        count,
+        units,
+        ..
+    } = row;
+    let mut length = 0;
+    for (line, value) in values.iter_mut().enumerate() {
+        let mean = value.map(logistic);
+        let present = present(units, line);
+        let mut on = 0;
+        if let Some(stream) = draw {
+            on = on_below(stream.uniform_line(index as u32, line), mean) & present;
+            length = list_line(indices, length, line, on);
+        }
+        match keep {
+            Keep::Inputs => {}
+            Keep::Means => *value = mean,
+            Keep::States => *value = states(on),
+        }
+        if keep == Keep::Means && present != 0xffff {
+            value.floats_mut()[present.count_ones() as usize..].fill(0.0);
+        }
+    }
+    if draw.is_some() {
+        *count = length as u32;
+    }
+}
+
+fn states(on: u32) -> Line {
+    let mut line = Line::ZERO;
+    for (k, value) in line.floats_mut().iter_mut().enumerate() {
+        *value = (on >> k & 1) as f32;
+    }
+    line
+}
+
+/// `Σ log(1 + e^x)` in nats: each term in f32, the sum in f64, ascending.
+pub fn log_partition(inputs: &[f32]) -> f64 {
+    let mut sum = 0.0;
+    for chunk in inputs.chunks(4) {
+        let mut x = [0.0; 4];
+        x[..chunk.len()].copy_from_slice(chunk);
+        let terms = softplus(F32x4::new(x)).to_array();
+        sum += terms[..chunk.len()]
+            .iter()
+            .map(|&t| f64::from(t))
+            .sum::<f64>();
+    }
+    sum
+}

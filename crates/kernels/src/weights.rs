@@ -1,0 +1,155 @@
+//! The weights of one connection, in the two layouts that propagation reads.
+//!
+//! `forward[panel][lower][16]`: panel `p` holds upper units `16 p .. 16 p + 15`, a line for each lower unit. Adding the
+//! lines of the active lower units gives the total input of sixteen upper units. `backward[panel][upper][16]` is the
+//! same for the other direction. Both always hold the same numbers; padding is zero and stays zero.
+
+use crate::disjoint::Disjoint;
+use crate::lanes::{LINE, Line, floats, floats_mut, lines_for, transpose_block};
+use crate::memory::zeroed;
+
+/// Which way a connection is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From lower units to upper units.
+    Up,
+    /// From upper units to lower units.
+    Down,
+}
+
+pub struct Weights {
+    lower: usize,
+    upper: usize,
+    forward: Vec<Line>,
+    backward: Vec<Line>,
+}
+
+impl Weights {
+    /// All zero; `None` where memory is out.
+    pub fn new(lower: usize, upper: usize) -> Option<Weights> {
+        Some(Weights {
+            lower,
+            upper,
+            forward: zeroed(lines_for(upper).checked_mul(lower)?, Line::ZERO)?,
+            backward: zeroed(lines_for(lower).checked_mul(upper)?, Line::ZERO)?,
+        })
+    }
+
+    pub fn lower(&self) -> usize {
+        self.lower
+    }
+
+    pub fn upper(&self) -> usize {
+        self.upper
+    }
+
+    pub fn forward(&self) -> &[Line] {
+        &self.forward
+    }
+
+    /// The panels for a direction, with how many sources and targets they join.
+    pub fn panels(&self, direction: Direction) -> (&[Line], usize, usize) {
+        match direction {
+            Direction::Up => (&self.forward, self.lower, self.upper),
+            Direction::Down => (&self.backward, self.upper, self.lower),
+        }
+    }
+
+    /// Writes `[upper, lower]`, row-major: the layout of files.
+    pub fn read(&self, out: &mut [f32]) {
+        assert!(out.len() == self.lower * self.upper);
+        for (upper, row) in out.chunks_exact_mut(self.lower.max(1)).enumerate() {
+            let panel = &self.forward[upper / LINE * self.lower..][..self.lower];
+            for (value, line) in row.iter_mut().zip(panel) {
+                *value = line.floats()[upper % LINE];
+            }
+        }
+    }
+
+    /// Takes `[upper, lower]`, row-major.
+    pub fn write(&mut self, values: &[f32]) {
+        assert!(values.len() == self.lower * self.upper);
+        for (upper, row) in values.chunks_exact(self.lower.max(1)).enumerate() {
+            let panel = &mut self.forward[upper / LINE * self.lower..][..self.lower];
+            for (&value, line) in row.iter().zip(panel) {
+                line.floats_mut()[upper % LINE] = value;
+            }
+        }
+        for lower in 0..self.lower {
+            let panel = &mut floats_mut(&mut self.backward)[lower / LINE * self.upper * LINE..];
+            for upper in 0..self.upper {
+                panel[upper * LINE + lower % LINE] = values[upper * self.lower + lower];
+            }
+        }
+    }
+
+    /// The same connection seen from above: lower and upper change places.
+    pub fn transposed(&self) -> Option<Weights> {
+        let mut other = Weights::new(self.upper, self.lower)?;
+        other.forward.copy_from_slice(&self.backward);
+        other.backward.copy_from_slice(&self.forward);
+        Some(other)
+    }
+
+    /// Sum of squares, each product and sum in f64, in the order of the layout.
+    pub fn sum_of_squares(&self) -> f64 {
+        floats(&self.forward)
+            .iter()
+            .map(|&w| f64::from(w) * f64::from(w))
+            .sum()
+    }
+
+    pub(crate) fn parts(&mut self) -> (Disjoint<'_, Line>, Disjoint<'_, Line>) {
+        (
+            Disjoint::new(&mut self.forward),
+            Disjoint::new(&mut self.backward),
+        )
+    }
+}
+
+/// Copies lines `from..to` (at most 16 lower units that share a panel) of one upper panel into the other layout.
+///
+/// # Safety
+/// Nobody else may hold lines of upper panel `panel` in `backward` meanwhile.
+pub(crate) unsafe fn refresh_backward(
+    backward: &Disjoint<'_, Line>,
+    upper: usize,
+    panel: usize,
+    first_lower: usize,
+    updated: &[Line],
+) {
+    let mut block = [Line::ZERO; LINE];
+    block[..updated.len()].copy_from_slice(updated);
+    let mut turned = [Line::ZERO; LINE];
+    transpose_block(&block, &mut turned);
+    let first = panel * LINE;
+    let count = LINE.min(upper - first);
+    let start = first_lower / LINE * upper + first;
+    // SAFETY: the caller holds this panel's lines alone.
+    let out = unsafe { backward.take(start..start + count) };
+    out.copy_from_slice(&turned[..count]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_both_layouts_agree() {
+        for (lower, upper) in [(1, 1), (15, 17), (16, 16), (33, 5), (0, 4), (4, 0)] {
+            let values: Vec<f32> = (0..lower * upper).map(|i| i as f32 + 0.5).collect();
+            let mut weights = Weights::new(lower, upper).unwrap();
+            weights.write(&values);
+            let mut back = vec![0.0; lower * upper];
+            weights.read(&mut back);
+            assert_eq!(values, back);
+            let mut turned = vec![0.0; lower * upper];
+            weights.transposed().unwrap().read(&mut turned);
+            for i in 0..lower {
+                for j in 0..upper {
+                    assert_eq!(turned[i * upper + j], values[j * lower + i]);
+                }
+            }
+        }
+    }
+}

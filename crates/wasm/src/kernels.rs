@@ -1,0 +1,498 @@
+//! The exported kernels: each checks nothing of its own and does no arithmetic, but hands its arguments to
+//! `wakesleep_kernels` together with the pool.
+//!
+//! Codes: unit kinds 0 Bernoulli, 1 softmax (`size` units a group); what is kept 0 total inputs, 1 means, 2 states;
+//! outcomes 0 done, 1 a number is not finite, 2 out of memory.
+
+use crate::memory::Buffer;
+use crate::pool;
+use wakesleep_kernels as kernels;
+use wakesleep_kernels::activity::Read;
+use wakesleep_kernels::disjoint::Pool;
+use wakesleep_kernels::lanes::{LINE, Line, lines_for};
+use wakesleep_kernels::propagate::Start;
+use wakesleep_kernels::random::Purpose;
+use wakesleep_kernels::statistics::{Phase, Step};
+use wakesleep_kernels::units::{Keep, Kind, Settle};
+use wakesleep_kernels::weights::Direction;
+use wasm_bindgen::prelude::*;
+
+fn with_pool<T>(work: impl FnOnce(&Pool) -> T) -> T {
+    work(&Pool {
+        threads: pool::threads(),
+        run: &pool::parallel,
+    })
+}
+
+fn read(lists: bool) -> Read {
+    if lists { Read::Lists } else { Read::Values }
+}
+
+fn kind(code: u32, size: usize) -> Kind {
+    match code {
+        0 => Kind::Bernoulli,
+        1 => Kind::Softmax { size },
+        _ => panic!("unit kind {code}"),
+    }
+}
+
+fn keep(code: u32) -> Keep {
+    match code {
+        0 => Keep::Inputs,
+        1 => Keep::Means,
+        2 => Keep::States,
+        _ => panic!("what to keep: {code}"),
+    }
+}
+
+fn purpose(code: u32) -> Purpose {
+    match code {
+        1 => Purpose::Initial,
+        2 => Purpose::Order,
+        3 => Purpose::Binarise,
+        4 => Purpose::Train,
+        5 => Purpose::Sample,
+        _ => panic!("purpose {code}"),
+    }
+}
+
+/// The addresses of a stream of draws; `at` moves it to an update and a sweep.
+#[wasm_bindgen]
+pub struct Stream(kernels::random::Stream, u32, u32);
+
+#[wasm_bindgen]
+impl Stream {
+    #[wasm_bindgen(constructor)]
+    pub fn new(key_low: u32, key_high: u32, purpose_code: u32, layer: u32) -> Stream {
+        let stream =
+            kernels::random::Stream::new([key_low, key_high], 0, purpose(purpose_code), layer, 0);
+        Stream(stream, purpose_code, layer)
+    }
+
+    pub fn at(&mut self, update: u32, sweep: u32) {
+        self.0 = kernels::random::Stream::new(self.0.key, update, purpose(self.1), self.2, sweep);
+    }
+
+    /// Normal numbers times `scale` for unit `0..` of a row.
+    pub fn normal(&self, row: u32, scale: f32, out: &mut Buffer, first: usize, count: usize) {
+        kernels::random::normal(
+            self.0,
+            row,
+            scale,
+            &mut out.floats_mut()[first..first + count],
+        );
+    }
+}
+
+/// The version of the definition of all draws.
+#[wasm_bindgen]
+pub fn stream_version() -> u32 {
+    kernels::random::STREAM_VERSION
+}
+
+/// One Philox4x32-10 block.
+#[wasm_bindgen]
+pub fn philox(key_low: u32, key_high: u32, counter: &mut Buffer) {
+    let words = counter.words_mut();
+    let block = kernels::random::philox(
+        [key_low, key_high],
+        [words[0], words[1], words[2], words[3]],
+    );
+    words[..4].copy_from_slice(&block);
+}
+
+/// A seeded order of `0..rows` into `order`.
+#[wasm_bindgen]
+pub fn permutation(key_low: u32, key_high: u32, epoch: u32, phase: u32, order: &mut Buffer) {
+    kernels::random::permutation([key_low, key_high], epoch, phase, order.words_mut());
+}
+
+/// exp (0), log (1), logistic (2) or softplus (3) of every float of a buffer.
+#[wasm_bindgen]
+pub fn elementwise(function: u32, values: &mut Buffer) {
+    use kernels::logistic::{exp, log, logistic, single, softplus};
+    let f: fn(f32) -> f32 = match function {
+        0 => |x| single(exp, x),
+        1 => |x| single(log, x),
+        2 => |x| single(logistic, x),
+        3 => |x| single(softplus, x),
+        _ => panic!("function {function}"),
+    };
+    values.floats_mut().iter_mut().for_each(|x| *x = f(*x));
+}
+
+/// What one layer does for a batch of rows.
+#[wasm_bindgen]
+pub struct Activity(kernels::activity::Activity);
+
+#[wasm_bindgen]
+impl Activity {
+    /// Room for `rows` rows, or nothing where the memory is out.
+    pub fn create(rows: usize, units: usize) -> Option<Activity> {
+        kernels::activity::Activity::new(rows, units).map(Activity)
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn rows(&self) -> usize {
+        self.0.rows()
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn units(&self) -> usize {
+        self.0.units()
+    }
+
+    #[wasm_bindgen(js_name = setRows)]
+    pub fn set_rows(&mut self, rows: usize) {
+        self.0.set_rows(rows);
+    }
+
+    /// Where the values start; a row has `stride` floats.
+    #[wasm_bindgen(getter)]
+    pub fn address(&self) -> usize {
+        self.0.values().as_ptr() as usize
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn stride(&self) -> usize {
+        self.0.lines() * LINE
+    }
+
+    /// Units listed over all rows.
+    pub fn listed(&self) -> usize {
+        self.0.listed()
+    }
+
+    /// Makes the written values the ones that count, and lists those that are not zero. False where memory is out.
+    #[wasm_bindgen(js_name = listValues)]
+    pub fn list_values(&mut self) -> bool {
+        with_pool(|pool| self.0.list_values(pool).is_some())
+    }
+
+    /// Writes the values out of the lists.
+    #[wasm_bindgen(js_name = spreadLists)]
+    pub fn spread_lists(&mut self) {
+        with_pool(|pool| self.0.spread_lists(pool));
+    }
+
+    /// Reads data-set rows `order[first..first + rows]`, scaled; `pixels` says that the elements are bytes.
+    /// False where memory is out.
+    pub fn gather(
+        &mut self,
+        data: &Buffer,
+        pixels: bool,
+        scale: f32,
+        order: &Buffer,
+        first: usize,
+    ) -> bool {
+        let order = &order.words()[first..first + self.0.rows()];
+        with_pool(|pool| {
+            if pixels {
+                self.0.gather(pool, data.bytes(), scale, order)
+            } else {
+                self.0.gather(pool, data.floats(), scale, order)
+            }
+        })
+        .is_some()
+    }
+
+    /// As `gather`, but draws binary states with those probabilities.
+    #[wasm_bindgen(js_name = gatherStates)]
+    pub fn gather_states(
+        &mut self,
+        data: &Buffer,
+        pixels: bool,
+        scale: f32,
+        order: &Buffer,
+        first: usize,
+        stream: &Stream,
+    ) {
+        let order = &order.words()[first..first + self.0.rows()];
+        with_pool(|pool| {
+            if pixels {
+                self.0
+                    .gather_states(pool, data.bytes(), scale, order, stream.0);
+            } else {
+                self.0
+                    .gather_states(pool, data.floats(), scale, order, stream.0);
+            }
+        });
+    }
+
+    /// One-hot rows of the labels of data-set rows `order[first..first + rows]`.
+    #[wasm_bindgen(js_name = gatherLabels)]
+    pub fn gather_labels(&mut self, labels: &Buffer, order: &Buffer, first: usize) {
+        let order = &order.words()[first..first + self.0.rows()];
+        self.0.gather_labels(labels.bytes(), order);
+    }
+
+    /// Total inputs from another layer, then what the unit kind makes of them.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
+    pub fn propagate(
+        &mut self,
+        source: &Activity,
+        lists: bool,
+        weights: &Weights,
+        up: bool,
+        bias: &Buffer,
+        partial: bool,
+        kind_code: u32,
+        size: usize,
+        keep_code: u32,
+        draw: bool,
+        stream: &Stream,
+    ) {
+        let start = if partial {
+            Start::Partial
+        } else {
+            Start::Bias(bias.lines())
+        };
+        let direction = if up { Direction::Up } else { Direction::Down };
+        let settle = Settle {
+            kind: kind(kind_code, size),
+            keep: keep(keep_code),
+            draw: draw.then_some(stream.0),
+        };
+        with_pool(|pool| {
+            kernels::propagate::propagate(
+                pool,
+                &mut self.0,
+                &source.0,
+                read(lists),
+                &weights.0,
+                direction,
+                start,
+                &settle,
+            );
+        });
+    }
+
+    /// Settles the units on their biases alone.
+    #[wasm_bindgen(js_name = settleOnBias)]
+    pub fn settle_on_bias(
+        &mut self,
+        bias: &Buffer,
+        kind_code: u32,
+        size: usize,
+        keep_code: u32,
+        draw: bool,
+        stream: &Stream,
+    ) {
+        let settle = Settle {
+            kind: kind(kind_code, size),
+            keep: keep(keep_code),
+            draw: draw.then_some(stream.0),
+        };
+        with_pool(|pool| {
+            kernels::propagate::settle_on_bias(pool, &mut self.0, bias.lines(), &settle);
+        });
+    }
+
+    /// Writes the values as `[rows, units]`, row-major without padding.
+    #[wasm_bindgen(js_name = readValues)]
+    pub fn read_values(&self, out: &mut Buffer) {
+        let units = self.0.units();
+        let out = &mut out.floats_mut()[..self.0.rows() * units];
+        for (row, out) in out.chunks_exact_mut(units.max(1)).enumerate() {
+            out.copy_from_slice(self.0.row(row));
+        }
+    }
+
+    /// Takes values as `[rows, units]`, row-major without padding, and lists what is not zero. False where memory is
+    /// out.
+    #[wasm_bindgen(js_name = writeValues)]
+    pub fn write_values(&mut self, values: &Buffer) -> bool {
+        self.0.write(&values.floats()[..self.0.rows() * self.0.units()]);
+        self.list_values()
+    }
+
+    /// `out[row] += log Σ_s exp(s · x)` of the total inputs in `values`, nats, f64.
+    #[wasm_bindgen(js_name = addLogPartition)]
+    pub fn add_log_partition(&self, kind_code: u32, size: usize, out: &mut Buffer) {
+        self.add_log_partitions(kind_code, size, None, out);
+    }
+
+    /// As `addLogPartition`, with one lower unit's weights added to the total inputs.
+    #[wasm_bindgen(js_name = addLogPartitionWith)]
+    pub fn add_log_partition_with(
+        &self,
+        kind_code: u32,
+        size: usize,
+        weights: &Weights,
+        lower: usize,
+        out: &mut Buffer,
+    ) {
+        self.add_log_partitions(kind_code, size, Some((&weights.0, lower)), out);
+    }
+
+    fn add_log_partitions(
+        &self,
+        kind_code: u32,
+        size: usize,
+        extra: Option<(&kernels::weights::Weights, usize)>,
+        out: &mut Buffer,
+    ) {
+        let out = &mut out.doubles_mut()[..self.0.rows()];
+        with_pool(|pool| {
+            let kind = kind(kind_code, size);
+            kernels::propagate::add_log_partitions(pool, &self.0, kind, extra, out);
+        });
+    }
+
+    /// `out[row] += Σ_k x_k · vector_k`, f64.
+    #[wasm_bindgen(js_name = addDots)]
+    pub fn add_dots(&self, lists: bool, vector: &Buffer, out: &mut Buffer) {
+        kernels::propagate::add_row_dots(
+            &self.0,
+            read(lists),
+            vector.floats(),
+            &mut out.doubles_mut()[..self.0.rows()],
+        );
+    }
+
+    /// Sum over rows and units of the squared difference to another activity's values, f64.
+    #[wasm_bindgen(js_name = squaredDistance)]
+    pub fn squared_distance(&self, lists: bool, other: &Activity) -> f64 {
+        kernels::propagate::squared_distance(&self.0, read(lists), &other.0)
+    }
+
+    /// Sum of all values, f64.
+    #[wasm_bindgen(js_name = sumOfValues)]
+    pub fn sum_of_values(&self) -> f64 {
+        kernels::propagate::sum_of_values(&self.0)
+    }
+}
+
+/// The weights of one connection.
+#[wasm_bindgen]
+pub struct Weights(kernels::weights::Weights);
+
+#[wasm_bindgen]
+impl Weights {
+    /// All zero, or nothing where the memory is out.
+    pub fn create(lower: usize, upper: usize) -> Option<Weights> {
+        kernels::weights::Weights::new(lower, upper).map(Weights)
+    }
+
+    /// Where the panels `[panel][lower][16]` start.
+    #[wasm_bindgen(getter)]
+    pub fn address(&self) -> usize {
+        self.0.forward().as_ptr() as usize
+    }
+
+    /// Writes `[upper, lower]`, row-major.
+    pub fn read(&self, out: &mut Buffer) {
+        self.0
+            .read(&mut out.floats_mut()[..self.0.lower() * self.0.upper()]);
+    }
+
+    /// Takes `[upper, lower]`, row-major.
+    pub fn write(&mut self, values: &Buffer) {
+        self.0
+            .write(&values.floats()[..self.0.lower() * self.0.upper()]);
+    }
+
+    #[wasm_bindgen(js_name = sumOfSquares)]
+    pub fn sum_of_squares(&self) -> f64 {
+        self.0.sum_of_squares()
+    }
+}
+
+/// The velocity of a connection's weights, and the room that an update works in.
+#[wasm_bindgen]
+pub struct Learner(kernels::statistics::Learner);
+
+#[wasm_bindgen]
+impl Learner {
+    /// For batches of at most `rows` rows, or nothing where the memory is out.
+    pub fn create(lower: usize, upper: usize, rows: usize) -> Option<Learner> {
+        kernels::statistics::Learner::new(lower, upper, rows).map(Learner)
+    }
+
+    /// Writes velocities as `[upper, lower]`, row-major.
+    pub fn read(&self, out: &mut Buffer) {
+        self.0.read_velocity(out.floats_mut());
+    }
+
+    /// Takes velocities as `[upper, lower]`, row-major.
+    pub fn write(&mut self, values: &Buffer) {
+        self.0.write_velocity(values.floats());
+    }
+
+    /// One update of the weights from two phases; gives the outcome's code.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
+    pub fn learn(
+        &mut self,
+        weights: &mut Weights,
+        positive_lower: &Activity,
+        positive_lists: bool,
+        positive_upper: &Activity,
+        negative_lower: &Activity,
+        negative_lists: bool,
+        negative_upper: &Activity,
+        rate: f32,
+        momentum: f32,
+        cost: f32,
+    ) -> u32 {
+        let positive = Phase {
+            lower: &positive_lower.0,
+            read: read(positive_lists),
+            upper: &positive_upper.0,
+        };
+        let negative = Phase {
+            lower: &negative_lower.0,
+            read: read(negative_lists),
+            upper: &negative_upper.0,
+        };
+        let step = Step {
+            rate,
+            momentum,
+            cost,
+        };
+        let outcome =
+            with_pool(|pool| self.0.learn(pool, &mut weights.0, positive, negative, step));
+        outcome.map_or(2, |finite| u32::from(!finite))
+    }
+}
+
+/// One update of a layer's biases from two phases; gives the outcome's code.
+#[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
+#[wasm_bindgen(js_name = learnBias)]
+pub fn learn_bias(
+    bias: &mut Buffer,
+    velocity: &mut Buffer,
+    positive: &Activity,
+    positive_lists: bool,
+    negative: &Activity,
+    negative_lists: bool,
+    rate: f32,
+    momentum: f32,
+) -> u32 {
+    let step = Step {
+        rate,
+        momentum,
+        cost: 0.0,
+    };
+    let finite = kernels::statistics::learn_bias(
+        bias.lines_mut(),
+        velocity.lines_mut(),
+        (&positive.0, read(positive_lists)),
+        (&negative.0, read(negative_lists)),
+        step,
+    );
+    u32::from(!finite)
+}
+
+/// Turns each row of `[rows, columns]` f64 log-probabilities, up to a constant, into probabilities.
+#[wasm_bindgen(js_name = normaliseRows)]
+pub fn normalise_rows(values: &mut Buffer, columns: usize) {
+    values.doubles_mut().chunks_exact_mut(columns).for_each(kernels::units::softmax::normalise_f64);
+}
+
+/// Floats that a vector of `units` takes when padded to whole lines.
+#[wasm_bindgen(js_name = paddedUnits)]
+pub fn padded_units(units: usize) -> usize {
+    lines_for(units) * LINE
+}
+
+const _: () = assert!(size_of::<Line>() == 64 && align_of::<Line>() == 64);

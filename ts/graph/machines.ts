@@ -1,0 +1,93 @@
+/**
+ * Parts of a graph that algorithms ask for, found when they are asked for, with an error that names what does not fit.
+ *
+ * A *machine* is a restricted Boltzmann machine inside a graph: one upper layer and the layers that it is joined to
+ * from below. A plain RBM is one machine; a deep belief net is a stack of them, bottom first, the last undirected.
+ */
+import { type Connection, type Graph, unsuitable } from './graph.js';
+
+/** One upper layer and the connections down from it, in the graph's order. */
+export interface Machine {
+  readonly upper: string;
+  readonly connections: readonly Connection[];
+}
+
+/** A graph as a stack of machines. */
+export interface Stack {
+  /** Bottom first; each but the last has one tied connection. */
+  readonly machines: readonly Machine[];
+  /** The layer that holds the data. */
+  readonly visible: string;
+  /** The layer that holds labels, beside the last machine's other lower layer. */
+  readonly label: string | undefined;
+}
+
+/** Reads a graph as a stack of restricted Boltzmann machines; throws `GRAPH_UNSUITABLE`. */
+export function stackOf(graph: Graph): Stack {
+  const uppers = new Set(graph.connections.map((connection) => connection.upper));
+  const bottoms = graph.layers.map((layer) => layer.name).filter((name) => !uppers.has(name));
+  const visible = bottoms[0];
+  if (visible === undefined) throw unsuitable('The connections go round in a circle: no layer holds the data.', '');
+  const machines: Machine[] = [];
+  let below: string = visible;
+  for (;;) {
+    const up: Connection | undefined = single(graph, below);
+    if (up === undefined) break;
+    const connections = graph.connections.filter((connection) => connection.upper === up.upper);
+    machines.push({ upper: up.upper, connections });
+    if (machines.length > graph.layers.length) throw unsuitable(`The connections above \`${below}\` form a circle.`, below);
+    below = up.upper;
+  }
+  const last = machines.at(-1);
+  if (last === undefined) throw unsuitable(`No connection leads up from the layer \`${visible}\`.`, visible);
+  checkKinds(machines);
+  const label = last.connections.map((connection) => connection.lower).find((name) => isBeside(machines, visible, name));
+  const used = machines.reduce((count, machine) => count + machine.connections.length, 0);
+  if (used !== graph.connections.length || bottoms.length !== (label === undefined ? 1 : 2)) {
+    throw unsuitable('The graph is not a stack of layers with at most one layer of labels beside the last but one.', '');
+  }
+  return { machines, visible, label };
+}
+
+/** The one machine of a restricted Boltzmann machine; throws `GRAPH_UNSUITABLE` for deeper graphs. */
+export function machineOf(graph: Graph, what: string): Machine {
+  const { machines } = stackOf(graph);
+  const only = machines[0];
+  if (only === undefined || machines.length > 1) {
+    const upper = machines[0]?.upper ?? '';
+    throw unsuitable(
+      `${what} needs a restricted Boltzmann machine, one layer of hidden units; this graph has layers above \`${upper}\`.`,
+      upper,
+    );
+  }
+  return only;
+}
+
+function single(graph: Graph, below: string): Connection | undefined {
+  const up = graph.connections.filter((connection) => connection.lower === below);
+  if (up.length > 1) {
+    throw unsuitable(`The layer \`${below}\` has ${up.length} connections upward, and a stack has one.`, below);
+  }
+  return up[0];
+}
+
+function isBeside(machines: readonly Machine[], visible: string, name: string): boolean {
+  return name !== visible && machines.every((machine) => machine.upper !== name);
+}
+
+function checkKinds(machines: readonly Machine[]): void {
+  machines.forEach((machine, index) => {
+    const top = index === machines.length - 1;
+    for (const { kind, lower, upper } of machine.connections) {
+      if (top && kind !== 'undirected') {
+        throw unsuitable(`The topmost connection \`${lower}-${upper}\` must be undirected; it is ${kind}.`, upper);
+      }
+      if (!top && kind !== 'tied') {
+        throw unsuitable(`The connection \`${lower}-${upper}\` below the top must be tied; it is ${kind}.`, upper);
+      }
+    }
+    if (!top && machine.connections.length > 1) {
+      throw unsuitable(`Only the topmost layer may join two layers; \`${machine.upper}\` does.`, machine.upper);
+    }
+  });
+}

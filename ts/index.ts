@@ -1,0 +1,29 @@
+/** The public names. */
+export { Dataset, type DatasetOptions, type SplitOptions } from './data/dataset.js';
+export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
+export { type CreateOptions, Engine, load } from './engine.js';
+export { type ErrorCode, WakesleepError } from './errors.js';
+export { writeNpy } from './files/npy.js';
+export { type GreyRange, type PngGrid, pngGrid } from './files/png.js';
+export { readSafetensors, writeSafetensors } from './files/safetensors.js';
+export { deepBeliefNet, rbm } from './graph/constructors.js';
+export { type Connection, type Graph, type Layer, readGraph } from './graph/graph.js';
+export type { Classification } from './infer/classify.js';
+export type { SampleOptions } from './infer/sample.js';
+export type { Algorithm } from './learn/algorithm.js';
+export {
+  type ContrastiveDivergence,
+  type ContrastiveDivergenceOptions,
+  contrastiveDivergence,
+} from './learn/contrastive-divergence.js';
+export { type ExactGradient, type ExactGradientOptions, exactGradient } from './learn/exact-gradient.js';
+export { type Greedy, greedy } from './learn/greedy.js';
+export type { Run, TrainOptions } from './learn/run.js';
+export type { Schedule } from './learn/schedule.js';
+export type { Progress, TrainingRecord } from './learn/training.js';
+export type { Model, Parameter, Rows } from './model.js';
+export type { LoadOptions } from './runtime/load.js';
+export type { RuntimeInfo } from './runtime/runtime.js';
+export { type BernoulliUnits, bernoulli } from './units/bernoulli.js';
+export type { Units } from './units/index.js';
+export { type SoftmaxUnits, softmax } from './units/softmax.js';

@@ -1,0 +1,186 @@
+/**
+ * What one layer of a model does for a batch of rows: a kernels' activity together with what the layer's unit type and
+ * biases make of a total input. All of inference and learning is written in terms of these few verbs.
+ */
+import { created, withScratch } from '../runtime/allocation.js';
+import type { Dataset } from '../data/dataset.js';
+import { type Graph, layerOf } from '../graph/graph.js';
+import { noiseStream, type purposes } from '../noise.js';
+import type { EngineBuffer } from '../runtime/memory.js';
+import type { Runtime } from '../runtime/runtime.js';
+import type { Activity, Stream, Weights } from '../wasm/st.js';
+import { unitType } from '../units/index.js';
+
+
+/** What stays readable as numbers: total inputs, means or drawn states. */
+export type Keep = 'inputs' | 'means' | 'states';
+
+const keepCodes: Record<Keep, number> = { inputs: 0, means: 1, states: 2 };
+
+/** A layer that drives another one, through a connection. */
+export interface Drive {
+  readonly source: LayerState;
+  /** Whether what is listed drives (drawn states, gathered numbers) or the values (means). */
+  readonly states: boolean;
+  readonly weights: Weights;
+  readonly direction: 'up' | 'down';
+}
+
+/** How a total input is settled. */
+export interface Settling {
+  readonly keep: Keep;
+  /** The address of the draw; without one no states are drawn. */
+  readonly draw?: { readonly update: number; readonly sweep: number };
+}
+
+/** A layer's activity for a batch of rows. */
+export class LayerState {
+  readonly activity: Activity;
+  private readonly stream: Stream;
+  private readonly code: number;
+  private readonly size: number;
+  private readonly drawsStates: boolean;
+  private listed = false;
+
+  /** Room for `rows` rows of the layer `name`; throws `OUT_OF_MEMORY`. */
+  constructor(
+    runtime: Runtime,
+    graph: Graph,
+    readonly name: string,
+    rows: number,
+    seed: number,
+    purpose: keyof typeof purposes,
+  ) {
+    const { units } = layerOf(graph, name);
+    const type = unitType(units);
+    ({ code: this.code, size: this.size } = type.kernel(units));
+    this.drawsStates = type.samples(units);
+    this.activity = created(runtime, 'layer activities', runtime.kernels.Activity.create(rows, type.units(units)));
+    const index = graph.layers.findIndex((layer) => layer.name === name);
+    this.stream = noiseStream(runtime, seed, purpose, index);
+  }
+
+  /** Uses the first `rows` rows from now on. */
+  setRows(rows: number): void {
+    if (this.activity.rows !== rows) this.activity.setRows(rows);
+  }
+
+  /** Whether states of this layer are drawn at all, or means stand in for them. */
+  get samples(): boolean {
+    return this.drawsStates;
+  }
+
+  /** Whether a kernel is to read lists where states are asked for. */
+  reads(states: boolean): boolean {
+    return states && this.listed;
+  }
+
+  /** Reads rows of a data set into values and lists. */
+  gather(data: Dataset, order: EngineBuffer, first: number, rows: number): void {
+    const { storage } = data;
+    this.setRows(rows);
+    const done = this.activity.gather(storage.data.handle, storage.pixels, storage.scale, order.handle, first);
+    created(storage.runtime, 'a batch', done || undefined);
+    this.listed = true;
+  }
+
+  /** Reads rows of a data set as probabilities and draws binary states, listed; `binarise` is at the right update. */
+  gatherStates(data: Dataset, order: EngineBuffer, first: number, rows: number, binarise: Stream): void {
+    const { storage } = data;
+    this.setRows(rows);
+    this.activity.gatherStates(
+      storage.data.handle,
+      storage.pixels,
+      storage.scale,
+      order.handle,
+      first,
+      binarise,
+    );
+    this.listed = true;
+  }
+
+  /** One-hot states of the rows' labels. */
+  gatherLabels(labels: EngineBuffer, order: EngineBuffer, first: number, rows: number): void {
+    this.setRows(rows);
+    this.activity.gatherLabels(labels.handle, order.handle, first);
+    this.listed = true;
+  }
+
+  /** Takes values from outside, `[rows, units]`, and lists what is not zero. */
+  write(runtime: Runtime, values: Float32Array): void {
+    withScratch(runtime, values.length * 4, (scratch) => {
+      scratch.floats().set(values);
+      created(runtime, 'a batch', this.activity.writeValues(scratch.handle) || undefined);
+    });
+    this.listed = true;
+  }
+
+  /** Makes the values say what the lists say: drawn states in place of means. */
+  spreadStates(): void {
+    if (this.listed) this.activity.spreadLists();
+  }
+
+  /** Total input from one or more layers and the bias, then what the unit type makes of it. */
+  infer(drives: readonly Drive[], bias: EngineBuffer, settling: Settling): void {
+    const draw = this.prepareDraw(settling);
+    this.setRows(drives[0]!.source.activity.rows);
+    drives.forEach(({ source, states, weights, direction }, index) => {
+      const last = index === drives.length - 1;
+      this.activity.propagate(
+        source.activity,
+        source.reads(states),
+        weights,
+        direction === 'up',
+        bias.handle,
+        index > 0,
+        this.code,
+        this.size,
+        keepCodes[last ? settling.keep : 'inputs'],
+        last && draw,
+        this.stream,
+      );
+    });
+  }
+
+  /** What the unit type makes of the biases alone: a layer that nothing drives yet. */
+  inferFromBias(bias: EngineBuffer, settling: Settling): void {
+    const draw = this.prepareDraw(settling);
+    const keep = keepCodes[settling.keep];
+    this.activity.settleOnBias(bias.handle, this.code, this.size, keep, draw, this.stream);
+  }
+
+  /** `out[row] += log Σ_s exp(s · x)` of the total inputs, nats; `out` holds f64. */
+  addLogPartition(out: EngineBuffer): void {
+    this.activity.addLogPartition(this.code, this.size, out.handle);
+  }
+
+  /** As `addLogPartition`, as if unit `unit` of the lower layer of `weights` were on too. */
+  addLogPartitionWith(weights: Weights, unit: number, out: EngineBuffer): void {
+    this.activity.addLogPartitionWith(this.code, this.size, weights, unit, out.handle);
+  }
+
+  /** A copy of the values, `[rows, units]`. */
+  values(runtime: Runtime): Float32Array<ArrayBuffer> {
+    return withScratch(runtime, this.activity.rows * this.activity.units * 4, (scratch) => {
+      this.activity.readValues(scratch.handle);
+      return new Float32Array(scratch.floats());
+    });
+  }
+
+  /** Gives the memory back. */
+  free(): void {
+    this.activity.free();
+    this.stream.free();
+  }
+
+  private prepareDraw({ keep, draw }: Settling): boolean {
+    if (draw === undefined || !this.drawsStates) {
+      if (keep === 'states') throw new Error(`States of \`${this.name}\` are asked for without a draw.`);
+      this.listed = false;
+      return false;
+    }
+    this.stream.at(draw.update, draw.sweep);
+    this.listed = true;
+    return true;
+  }
+}

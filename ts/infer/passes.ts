@@ -1,0 +1,85 @@
+/** Single passes through a model: means and states of one layer given another, reconstructions. */
+import type { Dataset } from '../data/dataset.js';
+import { WakesleepError } from '../errors.js';
+import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
+import { machineOf, stackOf } from '../graph/machines.js';
+import { upwardDrives, withBlocks } from '../likelihood/free-energy.js';
+import type { Parameters } from '../parameters.js';
+import { LayerState } from './layer-state.js';
+
+/** Means of a layer given the data, `[rows, units]`; layers between pass their means on. Labels count as absent. */
+export function meansAbove(parameters: Parameters, data: Dataset, layer: string): Float32Array<ArrayBuffer> {
+  const { graph, runtime } = parameters;
+  const { machines } = stackOf(graph);
+  const depth = machines.findIndex((machine) => machine.upper === layer);
+  if (depth < 0) {
+    const wanted = machines.map((machine) => machine.upper).join(', ');
+    const message = `\`layer\` must be one of ${wanted}; got ${JSON.stringify(layer)}.`;
+    throw new WakesleepError('OPTION_INVALID', message, { given: layer, wanted, where: 'meanHidden().layer' });
+  }
+  const units = unitsOf(graph, layer);
+  const means = new Float32Array(data.rows * units);
+  const bias = parameters.bias(upwardBiasName(graph, layer));
+  withBlocks(parameters, data, depth, false, (source, upper, first) => {
+    upper.infer(upwardDrives(parameters, machines[depth]!, source.lowers), bias, { keep: 'means' });
+    means.set(upper.values(runtime), first * units);
+  });
+  return means;
+}
+
+/** Means of the visible layer after a pass of means to the topmost layer and back, `[rows, visible units]`. */
+export function reconstruct(parameters: Parameters, data: Dataset): Float32Array<ArrayBuffer> {
+  const { graph, runtime } = parameters;
+  const { machines, visible, label } = stackOf(graph);
+  const means = new Float32Array(data.rows * data.columns);
+  withBlocks(parameters, data, machines.length - 1, false, (source, upper, first, rows) => {
+    const top = machines.at(-1)!;
+    const drives = upwardDrives(parameters, top, source.lowers);
+    upper.infer(drives, parameters.bias(upwardBiasName(graph, top.upper)), { keep: 'means' });
+    const states: LayerState[] = [];
+    let above = upper;
+    try {
+      for (const { connections } of [...machines].reverse()) {
+        const connection = connections.find(({ lower }) => lower !== label)!;
+        const below = new LayerState(runtime, graph, connection.lower, rows, 0, 'sample');
+        states.push(below);
+        const weights = parameters.weight(weightName(connection));
+        const drive = { source: above, states: false, weights, direction: 'down' as const };
+        below.infer([drive], parameters.bias(biasName(connection.lower)), { keep: 'means' });
+        above = below;
+      }
+      if (above.name === visible) means.set(above.values(runtime), first * data.columns);
+    } finally {
+      for (const state of states) state.free();
+    }
+  });
+  return means;
+}
+
+/** One pass through the machine of a restricted Boltzmann machine, up or down: means, or states where seeded. */
+export function passThrough(
+  parameters: Parameters,
+  values: Float32Array,
+  direction: 'up' | 'down',
+  seed: number | undefined,
+): Float32Array<ArrayBuffer> {
+  const { graph, runtime } = parameters;
+  const machine = machineOf(graph, 'A single pass between two layers');
+  const connection = machine.connections[0]!;
+  const [from, to] = direction === 'up' ? [connection.lower, connection.upper] : [connection.upper, connection.lower];
+  const rows = values.length / unitsOf(graph, from);
+  const source = new LayerState(runtime, graph, from, rows, seed ?? 0, 'sample');
+  const target = new LayerState(runtime, graph, to, rows, seed ?? 0, 'sample');
+  try {
+    source.write(runtime, values);
+    const weights = parameters.weight(weightName(connection));
+    const bias = parameters.bias(direction === 'up' ? upwardBiasName(graph, to) : biasName(to));
+    const draw = { update: 0, sweep: 0 };
+    const settling = seed === undefined ? { keep: 'means' as const } : { keep: 'states' as const, draw };
+    target.infer([{ source, states: true, weights, direction }], bias, settling);
+    return target.values(runtime);
+  } finally {
+    source.free();
+    target.free();
+  }
+}

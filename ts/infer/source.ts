@@ -1,0 +1,129 @@
+/**
+ * How a batch of data reaches the lower layers of a machine: read from the data set, then sent up through the
+ * recognition weights of the machines below it, as drawn states or as means.
+ */
+import { WakesleepError } from '../errors.js';
+import { type Graph, layerOf, upwardBiasName, weightName } from '../graph/graph.js';
+import { type Stack, stackOf } from '../graph/machines.js';
+import type { Dataset } from '../data/dataset.js';
+import { noiseStream, type purposes } from '../noise.js';
+import type { Parameters } from '../parameters.js';
+import type { EngineBuffer } from '../runtime/memory.js';
+import type { Stream } from '../wasm/st.js';
+import { unitType } from '../units/index.js';
+import { LayerState } from './layer-state.js';
+
+/** What is passed on: drawn states, or the numbers as probabilities and means. */
+export type Passing = 'states' | 'probabilities';
+
+/** Where a source's draws are addressed. */
+export interface SourceOptions {
+  readonly seed: number;
+  readonly purpose: keyof typeof purposes;
+  readonly passing: Passing;
+  /** Rows of the largest batch. */
+  readonly rows: number;
+  /** Whether the labels are read too, where the machine joins them. */
+  readonly labels: boolean;
+}
+
+/** The lower side of one machine of a stack, filled from a data set. */
+export class Source {
+  private readonly stack: Stack;
+  private readonly visible: LayerState;
+  private readonly above: LayerState[];
+  private readonly label: LayerState | undefined;
+  private readonly binarise: Stream;
+
+  /** For the machine of index `depth`, bottom first; throws `SHAPE_MISMATCH`, `DATA_INVALID`, `DATA_MISSING`. */
+  constructor(
+    private readonly parameters: Parameters,
+    private readonly data: Dataset,
+    private readonly depth: number,
+    private readonly options: SourceOptions,
+  ) {
+    const { graph, runtime } = parameters;
+    this.stack = stackOf(graph);
+    const { visible, label, machines } = this.stack;
+    checkData(graph, visible, data);
+    const state = (name: string) => new LayerState(runtime, graph, name, options.rows, options.seed, options.purpose);
+    const usesLabels = options.labels && label !== undefined && depth === machines.length - 1;
+    if (usesLabels) checkLabels(graph, label, data);
+    this.visible = state(visible);
+    this.above = machines.slice(0, depth).map((machine) => state(machine.upper));
+    this.label = usesLabels ? state(label) : undefined;
+    this.binarise = noiseStream(runtime, options.seed, 'binarise', 0);
+  }
+
+  /** The layers that a batch ends in, in the order of the machine's connections. */
+  get lowers(): readonly LayerState[] {
+    const main = this.above.at(-1) ?? this.visible;
+    if (this.label === undefined) return [main];
+    const first = this.stack.machines[this.depth]!.connections[0]!.lower;
+    return first === main.name ? [main, this.label] : [this.label, main];
+  }
+
+  /** Reads data-set rows `order[first .. first + rows]` and sends them up; draws belong to `update`. */
+  read(order: EngineBuffer, first: number, rows: number, update: number): void {
+    if (this.options.passing === 'states' && this.visible.samples) {
+      this.binarise.at(update, 0);
+      this.visible.gatherStates(this.data, order, first, rows, this.binarise);
+    } else {
+      this.visible.gather(this.data, order, first, rows);
+    }
+    this.sendUp(update);
+    this.label?.gatherLabels(this.data.labelMemory(), order, first, rows);
+  }
+
+  private sendUp(update: number): void {
+    const { graph } = this.parameters;
+    const states = this.options.passing === 'states';
+    let below = this.visible;
+    this.above.forEach((layer, index) => {
+      const connection = this.stack.machines[index]!.connections[0]!;
+      const weights = this.parameters.weight(weightName(connection));
+      const bias = this.parameters.bias(upwardBiasName(graph, layer.name));
+      const driven = { source: below, states: true, weights, direction: 'up' as const };
+      layer.infer([driven], bias, states ? { keep: 'means', draw: { update, sweep: 0 } } : { keep: 'means' });
+      below = layer;
+    });
+  }
+
+  /** Gives the memory back. */
+  free(): void {
+    for (const layer of [this.visible, ...this.above, this.label]) layer?.free();
+    this.binarise.free();
+  }
+}
+
+/** Refuses data that does not fit the layer that is to hold it. */
+export function checkData(graph: Graph, visible: string, data: Dataset): void {
+  const { units } = layerOf(graph, visible);
+  const type = unitType(units);
+  const wanted = type.units(units);
+  if (data.columns !== wanted) {
+    const message = `The data has ${data.columns} columns; the layer \`${visible}\` has ${wanted} units.`;
+    throw new WakesleepError('SHAPE_MISMATCH', message, { given: data.columns, wanted: String(wanted), where: visible });
+  }
+  const { outside } = data.storage;
+  if (outside === undefined) return;
+  const { least, most } = type.range(units);
+  throw new WakesleepError(
+    'DATA_INVALID',
+    `Data for ${type.describe(units)} must lie in [${least}, ${most}]; row ${outside.row}, column ${outside.column} is ${outside.value}. Pass \`scale\`, or bring the columns into that range.`,
+    { given: outside.value, wanted: `${least} to ${most}`, where: `row ${outside.row}, column ${outside.column}` },
+  );
+}
+
+/** Refuses labels that do not fit the layer that is to hold them. */
+function checkLabels(graph: Graph, label: string, data: Dataset): void {
+  const { units } = layerOf(graph, label);
+  const wanted = unitType(units).units(units);
+  if (data.classes === 0) {
+    const message = `The layer \`${label}\` needs a label for each row, and this data set has none.`;
+    throw new WakesleepError('DATA_MISSING', message, { wanted: 'labels', where: label });
+  }
+  if (data.classes === wanted) return;
+  const message = `The data has ${data.classes} classes; the layer \`${label}\` has ${wanted} units.`;
+  throw new WakesleepError('SHAPE_MISMATCH', message, { given: data.classes, wanted: String(wanted), where: label });
+}

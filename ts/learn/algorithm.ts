@@ -1,0 +1,68 @@
+/** The list of algorithms: how each is checked, matched with a graph and run. */
+import { WakesleepError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import { machineOf } from '../graph/machines.js';
+import { isPlainObject, nearestName } from '../options.js';
+import { type ContrastiveDivergence, contrastiveDivergence, runContrastiveDivergence } from './contrastive-divergence.js';
+import { type ExactGradient, exactGradient, runExactGradient } from './exact-gradient.js';
+import { checkPhases, type Greedy, greedy, runGreedy } from './greedy.js';
+import type { Training, TrainingLoop } from './training.js';
+
+/** Any algorithm, as plain data. */
+export type Algorithm = ContrastiveDivergence | ExactGradient | Greedy;
+
+/** What an algorithm's type must answer. */
+interface AlgorithmType<A extends Algorithm> {
+  read(options: Record<string, unknown>): A;
+  check(graph: Graph, algorithm: A): void;
+  run(training: Training, algorithm: A): TrainingLoop;
+}
+
+const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
+  contrastiveDivergence: {
+    read: (options) => contrastiveDivergence(options),
+    check: (graph) => void machineOf(graph, 'Contrastive divergence'),
+    run: (training, algorithm) => runContrastiveDivergence(training, 0, algorithm),
+  },
+  exactGradient: {
+    read: (options) => exactGradient(options),
+    check: (graph) => void machineOf(graph, 'The exact gradient'),
+    run: (training, algorithm) => runExactGradient(training, algorithm),
+  },
+  greedy: {
+    read: ({ phases }) => greedy(Array.isArray(phases) ? phases.map(readAlgorithm) as ContrastiveDivergence[] : (phases as never)),
+    check: checkPhases,
+    run: (training, algorithm) => runGreedy(training, algorithm),
+  },
+};
+
+/** Checks plain data from outside (a caller, a configuration, a checkpoint); throws `OPTION_INVALID`. */
+export function readAlgorithm(given: unknown): Algorithm {
+  const known = Object.keys(types);
+  if (!isPlainObject(given) || typeof given.type !== 'string' || !known.includes(given.type)) {
+    const type = isPlainObject(given) ? given.type : undefined;
+    const nearest = typeof type === 'string' ? nearestName(type, known) : undefined;
+    const advice = nearest === undefined ? `\`type\` is one of ${known.join(', ')}` : `did you mean \`${nearest}\`?`;
+    throw new WakesleepError('OPTION_INVALID', `This is not an algorithm; ${advice}.`.replace('?.', '?'), {
+      given,
+      where: 'algorithm',
+    });
+  }
+  const { type, ...options } = given;
+  return typeOf(type as Algorithm['type']).read(options);
+}
+
+/** Refuses a graph that the algorithm cannot train; throws `GRAPH_UNSUITABLE`. */
+export function checkAlgorithm(graph: Graph, algorithm: Algorithm): void {
+  typeOf(algorithm.type).check(graph, algorithm);
+}
+
+/** The algorithm's loop. */
+export function runAlgorithm(training: Training, algorithm: Algorithm): TrainingLoop {
+  return typeOf(algorithm.type).run(training, algorithm);
+}
+
+/** The key and the algorithm's own type always belong together, which the compiler cannot see through the union. */
+function typeOf(type: Algorithm['type']): AlgorithmType<Algorithm> {
+  return types[type] as unknown as AlgorithmType<Algorithm>;
+}

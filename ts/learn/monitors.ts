@@ -1,0 +1,101 @@
+/**
+ * What is measured while a machine learns. Monitors read, never draw or write: they do not change the bits. Sums are
+ * kept in `progress`, so that a resumed epoch gives the same record.
+ */
+import type { Dataset } from '../data/dataset.js';
+import { unitsOf, weightName } from '../graph/graph.js';
+import type { Machine } from '../graph/machines.js';
+import type { LayerState } from '../infer/layer-state.js';
+import { checkEnergies, freeEnergies } from '../likelihood/free-energy.js';
+import type { Parameters } from '../parameters.js';
+import type { Training, TrainingRecord } from './training.js';
+
+/** Every so many batches are measured. */
+const EVERY = 10;
+/** Rows of the fixed slices whose free energies are compared. */
+const SLICE = 500;
+
+/** Whether the batch of this index is measured. */
+export function isMeasured(batch: number): boolean {
+  return batch % EVERY === 0;
+}
+
+/** Adds a batch's squared reconstruction error to the epoch's sums. */
+export function addReconstruction(
+  training: Training,
+  data: readonly LayerState[],
+  dataStates: boolean,
+  reconstruction: readonly LayerState[],
+): void {
+  const { sums } = training.progress;
+  data.forEach((layer, index) => {
+    const distance = layer.activity.squaredDistance(layer.reads(dataStates), reconstruction[index]!.activity);
+    sums.squaredError = (sums.squaredError ?? 0) + distance;
+  });
+  sums.rows = (sums.rows ?? 0) + data[0]!.activity.rows;
+}
+
+/** Adds the activity of a batch's upper units to the epoch's sums. */
+export function addActivity(training: Training, upper: LayerState): void {
+  const { sums } = training.progress;
+  const { rows, units } = upper.activity;
+  sums.activity = (sums.activity ?? 0) + upper.activity.sumOfValues() / units;
+  sums.activityRows = (sums.activityRows ?? 0) + rows;
+}
+
+/** The record of an epoch that has just ended; clears the sums. */
+export function epochRecord(
+  training: Training,
+  machine: Machine,
+  depth: number,
+  what: { readonly epochs: number; readonly learningRate: number; readonly startedAt: number; readonly rows: number },
+): TrainingRecord {
+  const { parameters, progress, data, heldOut } = training;
+  const { sums } = progress;
+  const seconds = (performance.now() - what.startedAt) / 1000;
+  const slices = heldOut === undefined ? undefined : [data, heldOut].map((set) => set.view(0, Math.min(SLICE, set.rows)));
+  const [freeEnergy, heldOutFreeEnergy] = slices?.map((slice) => meanFreeEnergy(parameters, machine, slice, depth)) ?? [];
+  progress.sums = {};
+  progress.records += 1;
+  return {
+    phase: progress.phase,
+    layer: machine.upper,
+    epoch: progress.epoch,
+    epochs: what.epochs,
+    updates: progress.updates,
+    learningRate: what.learningRate,
+    reconstructionError: (sums.squaredError ?? 0) / Math.max(1, sums.rows ?? 0),
+    meanActivity: (sums.activity ?? 0) / Math.max(1, sums.activityRows ?? 0),
+    weightNorm: weightNorm(parameters, machine),
+    freeEnergy: freeEnergy ?? null,
+    heldOutFreeEnergy: heldOutFreeEnergy ?? null,
+    freeEnergyGap: freeEnergy == null || heldOutFreeEnergy == null ? null : heldOutFreeEnergy - freeEnergy,
+    timing: { seconds, rowsPerSecond: what.rows / Math.max(seconds, 1e-9) },
+  };
+}
+
+function weightNorm(parameters: Parameters, machine: Machine): number {
+  let squares = 0;
+  let count = 0;
+  for (const connection of machine.connections) {
+    squares += parameters.weight(weightName(connection)).sumOfSquares();
+    count += unitsOf(parameters.graph, connection.lower) * unitsOf(parameters.graph, connection.upper);
+  }
+  return Math.sqrt(squares / Math.max(1, count));
+}
+
+/** Mean free energy of a slice, or null where the machine's units have none or the slice is empty. */
+function meanFreeEnergy(parameters: Parameters, machine: Machine, slice: Dataset, depth: number): number | null {
+  if (slice.rows === 0 || !hasEnergies(parameters, machine)) return null;
+  const energies = freeEnergies(parameters, slice, depth, true);
+  return energies.reduce((sum, energy) => sum + energy, 0) / slice.rows;
+}
+
+function hasEnergies(parameters: Parameters, machine: Machine): boolean {
+  try {
+    checkEnergies(parameters, machine, 'A free energy');
+    return true;
+  } catch {
+    return false;
+  }
+}

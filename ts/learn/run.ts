@@ -1,0 +1,196 @@
+/**
+ * A run: one algorithm at work on one model and one data set. This is the only code that knows of iteration, aborting,
+ * checkpoints and resuming; the loops know batches.
+ *
+ * The async form gives up the thread at a batch boundary at least every 16 ms, and hears `signal` there. `break`,
+ * `return()` and an abort stop at that boundary with a valid model; `toBytes()` at any time gives a checkpoint from
+ * which the run goes on to the same bits.
+ */
+import type { Dataset } from '../data/dataset.js';
+import { WakesleepError } from '../errors.js';
+import { writeCheckpoint } from '../files/model-file.js';
+import type { Model } from '../model.js';
+import { type Algorithm, runAlgorithm } from './algorithm.js';
+import type { Progress, Training, TrainingLoop, TrainingRecord } from './training.js';
+
+/** What a run may be given beside data and algorithm. */
+export interface TrainOptions {
+  /** Rows to compare free energies with; they are never trained on. */
+  readonly heldOut?: Dataset;
+  /** Stops the run at the next batch boundary, which then throws `ABORTED`. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a run needs to go on from a checkpoint. */
+export interface Restored {
+  readonly progress: Progress;
+  readonly tensors: ReadonlyMap<string, Float32Array>;
+}
+
+/** The longest time for which the async form keeps the thread, in milliseconds. */
+const LONGEST_SLICE_MS = 16;
+
+/** One algorithm at work. Iterate it, with `for await` or, where blocking is meant, `for`. */
+export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingRecord> {
+  private readonly loop: TrainingLoop;
+  private readonly training: Training;
+  private readonly owned: { free(): void }[] = [];
+  private tensors: () => Map<string, Float32Array> = () => new Map();
+  private ended = false;
+
+  /** @internal */
+  constructor(
+    /** The model that is trained. */
+    readonly model: Model,
+    /** The rows that it is trained on. */
+    readonly data: Dataset,
+    /** The algorithm, complete. */
+    readonly algorithm: Algorithm,
+    private readonly options: TrainOptions,
+    restored: Restored | undefined,
+  ) {
+    const progress = restored?.progress ?? {
+      phase: 0,
+      epoch: 0,
+      batch: 0,
+      updates: model.updates,
+      records: 0,
+      sums: {},
+    };
+    let tensors = restored?.tensors ?? new Map<string, Float32Array>();
+    const run = this;
+    // A checkpoint of a run that has not begun holds what it was given.
+    this.tensors = () => new Map(tensors);
+    this.training = {
+      parameters: model.parameters,
+      seed: model.seed,
+      data,
+      heldOut: options.heldOut,
+      progress,
+      get restored() {
+        return tensors;
+      },
+      own(thing) {
+        run.owned.push(thing);
+        return thing;
+      },
+      offer(read) {
+        run.tensors = read;
+      },
+      release() {
+        run.free();
+        tensors = new Map();
+        run.tensors = () => new Map();
+      },
+    };
+    this.loop = runAlgorithm(this.training, algorithm);
+  }
+
+  /** Where the run stands, as plain data. */
+  get progress(): Readonly<Progress> {
+    return structuredClone(this.training.progress);
+  }
+
+  /** Whether every phase has been run to its end. */
+  get done(): boolean {
+    return this.ended;
+  }
+
+  /** A checkpoint: parameters, state and place, in the `.safetensors` format. */
+  toBytes(): Uint8Array<ArrayBuffer> {
+    return writeCheckpoint(this.model, this.algorithm, this.data.identity(), this.training.progress, this.tensors());
+  }
+
+  *[Symbol.iterator](): Generator<TrainingRecord, void, void> {
+    try {
+      for (;;) {
+        this.options.signal?.throwIfAborted();
+        const step = this.step();
+        if (step === 'end') return;
+        if (step !== undefined) yield step;
+      }
+    } catch (error) {
+      throw this.explained(error);
+    } finally {
+      this.pause();
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TrainingRecord, void, void> {
+    try {
+      let since = performance.now();
+      for (;;) {
+        if (performance.now() - since >= LONGEST_SLICE_MS) {
+          await giveUpThread();
+          since = performance.now();
+        }
+        this.options.signal?.throwIfAborted();
+        const step = this.step();
+        if (step === 'end') return;
+        if (step !== undefined) {
+          yield step;
+          since = performance.now();
+        }
+      }
+    } catch (error) {
+      throw this.explained(error);
+    } finally {
+      this.pause();
+    }
+  }
+
+  private step(): TrainingRecord | undefined | 'end' {
+    const { progress } = this.training;
+    if (this.model.updates !== progress.updates) {
+      throw new WakesleepError('OPTION_INVALID', 'The model has been trained by another run since this one began.', {
+        given: this.model.updates,
+        wanted: String(progress.updates),
+      });
+    }
+    let failed = true;
+    try {
+      const { done, value } = this.loop.next();
+      failed = false;
+      this.ended = done === true;
+      return done ? 'end' : value;
+    } finally {
+      this.model.countUpdates(progress.updates);
+      if (failed) this.pause();
+    }
+  }
+
+  /** What an abort throws is made one of this package's errors. */
+  private explained(error: unknown): unknown {
+    const { signal } = this.options;
+    if (!signal?.aborted || error !== signal.reason) return error;
+    return new WakesleepError('ABORTED', 'The run was aborted; its model and a checkpoint of it are valid.', {
+      cause: error,
+    });
+  }
+
+  /** Frees the room for batches when the loop is over; a run that was merely left can be iterated on. */
+  private pause(): void {
+    if (this.ended) this.training.release();
+  }
+
+  /** Gives the memory of an unfinished run back; it cannot go on afterwards, but its checkpoint can. */
+  free(): void {
+    for (const thing of this.owned.splice(0)) thing.free();
+  }
+}
+
+/** Lets events be heard: the next turn of the event loop. */
+function giveUpThread(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') {
+      setImmediate(resolve);
+      return;
+    }
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}

@@ -1,0 +1,199 @@
+/** A model: a graph with parameters. Questions to it are thin methods over the functions that answer them. */
+import type { Engine } from './engine.js';
+import { Dataset } from './data/dataset.js';
+import { WakesleepError } from './errors.js';
+import { writeModel } from './files/model-file.js';
+import { type Graph, layerOf, unitsOf } from './graph/graph.js';
+import { machineOf, stackOf } from './graph/machines.js';
+import { type Classification, classify } from './infer/classify.js';
+import { meansAbove, passThrough, reconstruct } from './infer/passes.js';
+import { type SampleOptions, sample } from './infer/sample.js';
+import { checkData } from './infer/source.js';
+import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
+import { Run, type TrainOptions } from './learn/run.js';
+import { logPartition } from './likelihood/exact.js';
+import { checkEnergies, freeEnergies } from './likelihood/free-energy.js';
+import { describeValue, refuseUnknown, seed as readSeed } from './options.js';
+import { fullParameterName, Parameters } from './parameters.js';
+import { unitType } from './units/index.js';
+
+/** Rows of visible numbers: a data set, `[rows, units]` floats, or a list of rows. */
+export type Rows = Dataset | Float32Array | readonly ArrayLike<number>[];
+
+/** One named tensor of a model. */
+export interface Parameter {
+  readonly name: string;
+  /** `[units]`, or `[units of the upper layer, units of the lower]`. */
+  readonly shape: readonly number[];
+  /** A copy, row-major. */
+  values(): Float32Array<ArrayBuffer>;
+  /** Sets the tensor; throws `SHAPE_MISMATCH`, `NOT_FINITE`. */
+  set(values: ArrayLike<number>): void;
+  /**
+   * The numbers themselves, without a copy, until the next call that may grow the memory: a vector as it is, weights in
+   * panels of 16 upper units. `at(upper, lower)` (or `at(unit)`) is a number's place.
+   */
+  view(): { readonly values: Float32Array; at(row: number, column?: number): number };
+}
+
+export class Model {
+  /** @internal */
+  readonly parameters: Parameters;
+  #updates: number;
+
+  /** @internal */
+  constructor(
+    readonly engine: Engine,
+    /** The structure, frozen. */
+    readonly graph: Graph,
+    /** Seed of the initial weights and of all noise in training. */
+    readonly seed: number,
+    updates: number,
+  ) {
+    this.#updates = updates;
+    this.parameters = new Parameters(engine.runtime, graph);
+  }
+
+  /** Updates of the parameters so far; the noise of the next one is addressed by this number. */
+  get updates(): number {
+    return this.#updates;
+  }
+
+  /** @internal */
+  countUpdates(updates: number): void {
+    this.#updates = updates;
+  }
+
+  /**
+   * Trains on rows: iterate what comes back. Nothing happens before. Throws `GRAPH_UNSUITABLE` where the algorithm
+   * cannot train this graph, `SHAPE_MISMATCH` and `DATA_INVALID` where the rows do not fit it.
+   */
+  train(data: Dataset, algorithm: Algorithm, options: TrainOptions = {}): Run {
+    refuseUnknown('train()', options, ['heldOut', 'signal']);
+    const complete = readAlgorithm(algorithm);
+    checkAlgorithm(this.graph, complete);
+    const { visible } = stackOf(this.graph);
+    for (const rows of [data, options.heldOut]) if (rows !== undefined) checkData(this.graph, visible, rows);
+    if (data.rows === 0) {
+      throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', { given: 0, wanted: 'at least one row' });
+    }
+    return new Run(this, data, complete, options, undefined);
+  }
+
+  /**
+   * Means of hidden units given visible rows, `[rows, units]`. `layer` names the hidden layer; the default is the
+   * highest one that the data alone determine (below the top of a net with labels).
+   */
+  meanHidden(visible: Rows, options: { readonly layer?: string } = {}): Float32Array<ArrayBuffer> {
+    refuseUnknown('meanHidden()', options, ['layer']);
+    const { machines, label } = stackOf(this.graph);
+    const highest = machines.at(label === undefined || machines.length === 1 ? -1 : -2)!.upper;
+    return this.#withData(visible, (data) => meansAbove(this.parameters, data, options.layer ?? highest));
+  }
+
+  /** Drawn states of an RBM's hidden units given visible rows, `[rows, units]`; `seed` is needed. */
+  sampleHidden(visible: Rows, options: { readonly seed: number }): Float32Array<ArrayBuffer> {
+    return this.#pass('sampleHidden()', visible, 'up', options);
+  }
+
+  /** Means of an RBM's visible units given hidden rows, `[rows, units]`. */
+  meanVisible(hidden: Rows): Float32Array<ArrayBuffer> {
+    return this.#pass('meanVisible()', hidden, 'down', undefined);
+  }
+
+  /** Drawn states of an RBM's visible units given hidden rows, `[rows, units]`; `seed` is needed. */
+  sampleVisible(hidden: Rows, options: { readonly seed: number }): Float32Array<ArrayBuffer> {
+    return this.#pass('sampleVisible()', hidden, 'down', options);
+  }
+
+  /** Means of the visible units after a pass of means to the top and back, `[rows, units]`. */
+  reconstruct(visible: Rows): Float32Array<ArrayBuffer> {
+    return this.#withData(visible, (data) => reconstruct(this.parameters, data));
+  }
+
+  /** Free energy of an RBM's visible rows, `[rows]`, nats: `−log Σ_h e^−E(v, h)`. Throws `GRAPH_UNSUITABLE`. */
+  freeEnergy(visible: Rows): Float64Array {
+    checkEnergies(this.parameters, machineOf(this.graph, 'A free energy'), 'A free energy');
+    return this.#withData(visible, (data) => freeEnergies(this.parameters, data, 0, true));
+  }
+
+  /** The exact log Z of an RBM, nats, by enumerating one side; throws `GRAPH_UNSUITABLE` where that is too many. */
+  logPartition(): number {
+    return logPartition(this.parameters);
+  }
+
+  /** The exact log-likelihood of binary visible rows, `[rows]`, nats: `−F(v) − log Z`. */
+  logLikelihood(visible: Rows): Float64Array {
+    const logZ = this.logPartition();
+    return this.freeEnergy(visible).map((energy) => -energy - logZ);
+  }
+
+  /** Draws rows, `[rows, visible units]`, by Gibbs sampling in the topmost machine and one pass down. */
+  sample(options: SampleOptions): Float32Array<ArrayBuffer> {
+    return sample(this.parameters, options);
+  }
+
+  /** Classes of visible rows by free energy over the labels; throws `GRAPH_UNSUITABLE` without a layer of labels. */
+  classify(visible: Rows): Classification {
+    return this.#withData(visible, (data) => classify(this.parameters, data));
+  }
+
+  /** A tensor by its name in files or a short one: `visible-hidden.weight`, `hidden.bias`. */
+  parameter(name: string): Parameter {
+    const full = fullParameterName(this.graph, name);
+    const { parameters } = this;
+    const { shape } = parameters.specOf(full);
+    return {
+      name: full,
+      shape,
+      values: () => parameters.read(full),
+      set: (values) => parameters.write(full, values),
+      view: () => parameters.view(full),
+    };
+  }
+
+  /** Names and shapes of all tensors, in the graph's order. */
+  get parameterSpecs(): readonly { readonly name: string; readonly shape: readonly number[] }[] {
+    return this.parameters.specs;
+  }
+
+  /** The model as a `.safetensors` file: parameters only. Equal models are equal bytes. */
+  toBytes(): Uint8Array<ArrayBuffer> {
+    return writeModel(this);
+  }
+
+  /** Gives the memory back. */
+  free(): void {
+    this.parameters.free();
+  }
+
+  #pass(where: string, rows: Rows, direction: 'up' | 'down', options: { readonly seed: number } | undefined) {
+    if (options !== undefined) refuseUnknown(where, options, ['seed']);
+    const seed = options === undefined ? undefined : readSeed(where, options.seed);
+    const machine = machineOf(this.graph, `\`${where}\``);
+    const layer = direction === 'up' ? machine.connections[0]!.lower : machine.upper;
+    const values = this.#withData(rows, (data) => data.values(), layer);
+    return passThrough(this.parameters, values, direction, seed);
+  }
+
+  /** Rows as a data set that fits a layer: the caller's own, or one for the length of the call. */
+  #withData<T>(rows: Rows, work: (data: Dataset) => T, layer = stackOf(this.graph).visible): T {
+    const units = unitsOf(this.graph, layer);
+    if (rows instanceof Dataset) {
+      checkData(this.graph, layer, rows);
+      return work(rows);
+    }
+    if (!(rows instanceof Float32Array) && !Array.isArray(rows)) {
+      const type = unitType(layerOf(this.graph, layer).units).describe(layerOf(this.graph, layer).units);
+      const wanted = `rows for ${type}: a data set, a Float32Array or a list of rows`;
+      throw new WakesleepError('OPTION_INVALID', `Expected ${wanted}; got ${describeValue(rows)}.`, { given: rows, wanted });
+    }
+    const data = this.engine.dataset({ rows, columns: units });
+    try {
+      checkData(this.graph, layer, data);
+      return work(data);
+    } finally {
+      data.free();
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/** The parameters of a model in the engine's memory, by their names in files. */
+import { created, withScratch } from './runtime/allocation.js';
+import { WakesleepError } from './errors.js';
+import { biasName, connectionName, type Graph, type ParameterSpec, parameterSpecs, unitsOf, weightName } from './graph/graph.js';
+import { noiseStream } from './noise.js';
+import type { EngineBuffer } from './runtime/memory.js';
+import type { Runtime } from './runtime/runtime.js';
+import type { Weights } from './wasm/st.js';
+
+/** Standard deviation of the normal numbers that weights start from (Hinton 2010, section 8). */
+export const INITIAL_WEIGHT_SCALE = 0.01;
+
+/** Upper units of a panel, as the kernels lay weights out. */
+const PANEL = 16;
+
+/** A model's tensors. Biases are vectors padded with zeros to whole lines. */
+export class Parameters {
+  private readonly biases = new Map<string, EngineBuffer>();
+  private readonly weights = new Map<string, Weights>();
+
+  /** All zero; throws `OUT_OF_MEMORY`. */
+  constructor(
+    readonly runtime: Runtime,
+    readonly graph: Graph,
+  ) {
+    try {
+      for (const { name, shape } of parameterSpecs(graph)) {
+        const [rows, columns] = shape;
+        if (columns === undefined) this.biases.set(name, allocateVector(runtime, rows!));
+        else this.weights.set(name, created(runtime, 'weights', runtime.kernels.Weights.create(columns, rows!)));
+      }
+    } catch (error) {
+      this.free();
+      throw error;
+    }
+  }
+
+  /** Names and shapes, in the graph's order. */
+  get specs() {
+    return parameterSpecs(this.graph);
+  }
+
+  /** A layer's bias vector. */
+  bias(name: string): EngineBuffer {
+    return found(this.biases.get(name), name);
+  }
+
+  /** A connection's weights. */
+  weight(name: string): Weights {
+    return found(this.weights.get(name), name);
+  }
+
+  /** A copy of a parameter: `[units]`, or `[upper, lower]` row-major. */
+  read(name: string): Float32Array<ArrayBuffer> {
+    const size = this.sizeOf(name);
+    const weights = this.weights.get(name);
+    if (weights === undefined) return new Float32Array(this.bias(name).floats().subarray(0, size));
+    return withScratch(this.runtime, size * 4, (scratch) => {
+      weights.read(scratch.handle);
+      return new Float32Array(scratch.floats());
+    });
+  }
+
+  /** Sets a parameter; throws `SHAPE_MISMATCH` where the count differs and `NOT_FINITE` for values that are not finite. */
+  write(name: string, values: ArrayLike<number>): void {
+    const size = this.sizeOf(name);
+    if (values.length !== size) {
+      throw new WakesleepError('SHAPE_MISMATCH', `\`${name}\` has ${size} numbers; got ${values.length}.`, {
+        given: values.length,
+        wanted: String(size),
+        where: name,
+      });
+    }
+    for (let i = 0; i < size; i += 1) {
+      if (Number.isFinite(values[i]!)) continue;
+      throw new WakesleepError('NOT_FINITE', `\`${name}\` must hold finite numbers; number ${i} is ${values[i]}.`, {
+        given: values[i],
+        where: name,
+      });
+    }
+    const weights = this.weights.get(name);
+    if (weights === undefined) {
+      this.bias(name).floats().set(values);
+      return;
+    }
+    withScratch(this.runtime, size * 4, (scratch) => {
+      scratch.floats().set(values);
+      weights.write(scratch.handle);
+    });
+  }
+
+  /** Draws the weights of every connection: normal, mean 0, standard deviation `scale`; biases stay zero. */
+  initialise(seed: number, scale: number): void {
+    this.graph.connections.forEach((connection, index) => {
+      const [lower, upper] = [unitsOf(this.graph, connection.lower), unitsOf(this.graph, connection.upper)];
+      const stream = noiseStream(this.runtime, seed, 'initial', index);
+      withScratch(this.runtime, lower * upper * 4, (scratch) => {
+        for (let row = 0; row < upper; row += 1) stream.normal(row, scale, scratch.handle, row * lower, lower);
+        this.weight(weightName(connection)).write(scratch.handle);
+      });
+      stream.free();
+    });
+  }
+
+  /** Gives the memory back. */
+  free(): void {
+    this.biases.forEach((bias) => bias.free());
+    this.weights.forEach((weights) => weights.free());
+    this.biases.clear();
+    this.weights.clear();
+  }
+
+  /** A parameter's name and shape; throws `OPTION_INVALID` for an unknown name. */
+  specOf(name: string): ParameterSpec {
+    return found(
+      this.specs.find((candidate) => candidate.name === name),
+      name,
+    );
+  }
+
+  /** The numbers themselves, until the memory grows: vectors as they are, weights in panels of 16 upper units. */
+  view(name: string): { readonly values: Float32Array; at(row: number, column?: number): number } {
+    const { shape } = this.specOf(name);
+    const weights = this.weights.get(name);
+    if (weights === undefined) return { values: this.bias(name).floats().subarray(0, shape[0]), at: (unit) => unit };
+    const [, lower] = shape as [number, number];
+    const length = this.runtime.kernels.paddedUnits(shape[0]!) * lower;
+    const at = (row: number, column = 0) => (Math.floor(row / PANEL) * lower + column) * PANEL + (row % PANEL);
+    return { values: this.runtime.views.floats(weights.address, length), at };
+  }
+
+  private sizeOf(name: string): number {
+    return this.specOf(name).shape.reduce((product, side) => product * side, 1);
+  }
+}
+
+/** A vector of zeros for `units` units, padded to whole lines. */
+export function allocateVector(runtime: Runtime, units: number): EngineBuffer {
+  return runtime.allocate(runtime.kernels.paddedUnits(units) * 4);
+}
+
+/** The parameter that a short name stands for: `visible-hidden.weight`, `hidden.bias` or the full name. */
+export function fullParameterName(graph: Graph, name: string): string {
+  const short = [
+    ...graph.layers.map((layer) => [`${layer.name}.bias`, biasName(layer.name)]),
+    ...graph.connections.map((connection) => [`${connectionName(connection)}.weight`, weightName(connection)]),
+  ];
+  return short.find(([candidate]) => candidate === name)?.[1] ?? name;
+}
+
+function found<T>(value: T | undefined, name: string): T {
+  if (value !== undefined) return value;
+  throw new WakesleepError('OPTION_INVALID', `The model has no parameter \`${name}\`.`, { given: name, where: name });
+}

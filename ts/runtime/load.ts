@@ -1,0 +1,249 @@
+/**
+ * Starts an engine: decides which artefact and how many threads, creates the memory, starts the workers and tests them.
+ *
+ * 1. Read the options; look at the host.
+ * 2. Plan: what is asked for, cut to what the host grants, with the reason in words.
+ * 3. Start the plan. Where `threads: 'auto'` planned threads that do not come up, start one thread instead and say why.
+ */
+import { WakesleepError } from '../errors.js';
+import { integer, oneOf, refuseUnknown } from '../options.js';
+import type { Bound } from '../wasm/st.js';
+import { countCores, describeHost, type Host } from './host.js';
+import type { Launcher, Workers } from './launch.js';
+import { createMemory, MOST_PAGES, PAGE_BYTES } from './memory.js';
+import { Runtime, type RuntimeInfo } from './runtime.js';
+import { VERSION } from './version.js';
+
+/** Where an artefact's wasm comes from. A module for hosts that refuse to compile bytes. */
+export type WasmSource = WebAssembly.Module | URL | ArrayBuffer | ArrayBufferView;
+
+export interface LoadOptions {
+  /** Threads that compute, the calling one included: 1 to 64, or `'auto'` (the default) for what the host grants. */
+  readonly threads?: 'auto' | number;
+  /** `'st'` has one thread and no shared memory, `'mt'` has threads; `'auto'` (the default) is whichever fits. */
+  readonly artefact?: 'auto' | Artefact;
+  /** To how many bytes the engine's memory may grow: from 4 MiB to 4 GiB, the default. */
+  readonly maxMemoryBytes?: number;
+  /** The wasm itself, where the files of this package cannot be read or must not be compiled. */
+  readonly wasm?: { readonly st?: WasmSource; readonly mt?: WasmSource };
+}
+
+export type Artefact = 'st' | 'mt';
+
+const MOST_THREADS = 64;
+const LEAST_MEMORY_BYTES = 64 * PAGE_BYTES;
+
+/**
+ * Starts an engine on this thread.
+ *
+ * Throws `OPTION_INVALID` for options it does not know, `THREADS_UNAVAILABLE` where an explicit number of threads (or
+ * the artefact `mt`) cannot be had, `OUT_OF_MEMORY` where the host refuses a memory.
+ */
+export async function load(options: LoadOptions = {}): Promise<Runtime> {
+  const wanted = readOptions(options);
+  const host = await describeHost();
+  const { launcher } = host.kind === 'node' ? await import('./launch-node.js') : await import('./launch-web.js');
+  const plan = planFor(wanted, host);
+  try {
+    return await start(plan, wanted, host, launcher);
+  } catch (cause) {
+    if (plan.artefact === 'st' || isOutOfMemory(cause)) throw cause;
+    if (wanted.threads !== 'auto' || wanted.artefact === 'mt') throw threadsDidNotStart(plan.threads, cause);
+    const reason = `${plan.threads} threads did not start: ${messageOf(cause)}`;
+    return start({ artefact: 'st', threads: 1, reason, warnings: [reason] }, wanted, host, launcher);
+  }
+}
+
+// ---- Options ----
+
+interface Wanted {
+  readonly threads: 'auto' | number;
+  readonly artefact: 'auto' | Artefact;
+  readonly maxMemoryBytes: number;
+  readonly wasm: { readonly st?: WasmSource; readonly mt?: WasmSource };
+}
+
+function readOptions(options: LoadOptions): Wanted {
+  refuseUnknown('load', options, ['threads', 'artefact', 'maxMemoryBytes', 'wasm']);
+  const { threads = 'auto', artefact = 'auto', maxMemoryBytes = MOST_PAGES * PAGE_BYTES, wasm = {} } = options;
+  refuseUnknown('load.wasm', wasm, ['st', 'mt']);
+  return {
+    threads: threads === 'auto' ? threads : readThreads(threads),
+    artefact: oneOf('load', 'artefact', artefact, ['auto', 'st', 'mt']),
+    maxMemoryBytes: integer('load', 'maxMemoryBytes', maxMemoryBytes, {
+      atLeast: LEAST_MEMORY_BYTES,
+      atMost: MOST_PAGES * PAGE_BYTES,
+    }),
+    wasm: { ...readSource('st', wasm.st), ...readSource('mt', wasm.mt) },
+  };
+}
+
+function readThreads(threads: unknown): number {
+  if (typeof threads === 'number') return integer('load', 'threads', threads, { atLeast: 1, atMost: MOST_THREADS });
+  const wanted = `"auto" or an integer from 1 to ${MOST_THREADS}`;
+  throw new WakesleepError('OPTION_INVALID', `\`threads\` must be ${wanted}; got ${JSON.stringify(threads)}.`, {
+    given: threads,
+    wanted,
+    where: 'load.threads',
+  });
+}
+
+function readSource(name: Artefact, source: unknown): { [name in Artefact]?: WasmSource } {
+  if (source === undefined) return {};
+  if (isWasmSource(source)) return { [name]: source };
+  const wanted = 'a WebAssembly.Module, a URL or bytes';
+  throw new WakesleepError('OPTION_INVALID', `\`${name}\` must be ${wanted}; got ${typeof source}.`, {
+    given: source,
+    wanted,
+    where: `load.wasm.${name}`,
+  });
+}
+
+function isWasmSource(source: unknown): source is WasmSource {
+  return (
+    source instanceof WebAssembly.Module ||
+    source instanceof URL ||
+    source instanceof ArrayBuffer ||
+    ArrayBuffer.isView(source)
+  );
+}
+
+// ---- The plan ----
+
+interface Plan {
+  readonly artefact: Artefact;
+  readonly threads: number;
+  readonly reason: string;
+  readonly warnings: readonly string[];
+}
+
+/** What will be started. Throws `THREADS_UNAVAILABLE` for what is asked in so many words and cannot be had. */
+function planFor(wanted: Wanted, host: Host): Plan {
+  if (wanted.artefact === 'mt' && host.noSharedMemory) throw threadsUnavailable(host.noThreads!, wanted);
+  return wanted.threads === 'auto' ? automaticPlan(wanted.artefact, host) : explicitPlan(wanted, wanted.threads, host);
+}
+
+function automaticPlan(artefact: 'auto' | Artefact, host: Host): Plan {
+  if (artefact === 'st') return oneThread('st', 'The artefact `st` has one thread.');
+  const single = artefact === 'mt' ? 'mt' : 'st';
+  if (host.noThreads !== undefined) return oneThread(single, host.noThreads);
+  const threads = Math.min(host.cores, MOST_THREADS);
+  if (threads === 1) return oneThread(single, host.coresReason);
+  return { artefact: 'mt', threads, reason: host.coresReason, warnings: [] };
+}
+
+function explicitPlan(wanted: Wanted, threads: number, host: Host): Plan {
+  if (threads === 1) return oneThread(wanted.artefact === 'mt' ? 'mt' : 'st', 'One thread was asked for.');
+  if (wanted.artefact === 'st') throw threadsUnavailable('The artefact `st` has one thread.', wanted);
+  if (host.noThreads !== undefined) throw threadsUnavailable(host.noThreads, wanted);
+  const tooMany = `${threads} threads share ${countCores(host.cores)}, which makes none of them faster.`;
+  const warnings = threads > host.cores ? [tooMany] : [];
+  return { artefact: 'mt', threads, reason: `${threads} threads were asked for.`, warnings };
+}
+
+function oneThread(artefact: Artefact, reason: string): Plan {
+  return { artefact, threads: 1, reason, warnings: [] };
+}
+
+function threadsUnavailable(reason: string, { threads, artefact }: Wanted): WakesleepError {
+  const what = threads === 'auto' ? `The artefact \`${artefact}\`` : `\`threads: ${threads}\``;
+  const message = `${what} cannot be had here: ${reason}`;
+  return new WakesleepError('THREADS_UNAVAILABLE', message, { given: threads, where: 'load.threads' });
+}
+
+function threadsDidNotStart(threads: number, cause: unknown): WakesleepError {
+  const message = `${threads === 1 ? 'The thread' : `${threads} threads`} did not start: ${messageOf(cause)}`;
+  return new WakesleepError('THREADS_UNAVAILABLE', message, { given: threads, where: 'load.threads', cause });
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function isOutOfMemory(cause: unknown): boolean {
+  return cause instanceof WakesleepError && cause.code === 'OUT_OF_MEMORY';
+}
+
+// ---- The start ----
+
+function start(plan: Plan, wanted: Wanted, host: Host, launcher: Launcher): Promise<Runtime> {
+  return plan.artefact === 'st' ? startSingle(plan, wanted, host, launcher) : startShared(plan, wanted, host, launcher);
+}
+
+async function startSingle(plan: Plan, wanted: Wanted, host: Host, launcher: Launcher): Promise<Runtime> {
+  const module = moduleOf(wanted.wasm.st ?? new URL('../wasm/st.wasm', import.meta.url), launcher);
+  const { bind, initialPages } = await import('../wasm/st.js');
+  const { memory, maxMemoryBytes } = createMemory(false, initialPages, wanted.maxMemoryBytes);
+  const bound = bind();
+  await bound.start(await module, memory);
+  bound.installPanicHook();
+  return new Runtime({ bound, memory, info: infoOf(plan, host, bound, maxMemoryBytes) });
+}
+
+async function startShared(plan: Plan, wanted: Wanted, host: Host, launcher: Launcher): Promise<Runtime> {
+  const module = moduleOf(wanted.wasm.mt ?? new URL('../wasm/mt.wasm', import.meta.url), launcher);
+  const { bind, initialPages } = await import('../wasm/mt.js');
+  const { memory, maxMemoryBytes } = createMemory(true, initialPages, wanted.maxMemoryBytes);
+  let workers: Workers | undefined;
+  let earlyFailure: unknown;
+  let onFailure = (cause: unknown) => {
+    earlyFailure = cause;
+  };
+  const bound = bind({
+    async startWorkers(module, memory, builder) {
+      const setup = { module, memory, receiver: builder.receiver(), signalAddress: bound.poolSignalAddress() };
+      workers = await launcher.startWorkers(setup, builder.numThreads(), (cause) => onFailure(cause));
+      builder.build();
+      builder.free();
+    },
+  });
+  try {
+    await bound.start(await module, memory);
+    bound.installPanicHook();
+    if (plan.threads > 1) {
+      await bound.initThreadPool(plan.threads - 1);
+      bound.poolServe(plan.threads <= host.cores);
+    }
+    assertAllThreadsRun(bound, plan.threads);
+  } catch (cause) {
+    workers?.close();
+    throw cause;
+  }
+  const runtime = new Runtime({ bound, memory, info: infoOf(plan, host, bound, maxMemoryBytes) });
+  if (workers !== undefined) runtime.adopt(workers);
+  onFailure = (cause) => void runtime.fail(cause);
+  if (earlyFailure !== undefined) throw runtime.fail(earlyFailure);
+  return runtime;
+}
+
+/** Each thread adds its number to a shared cell. */
+function assertAllThreadsRun(bound: Bound, threads: number): void {
+  const sum = bound.poolSelfTest();
+  const wanted = (threads * (threads + 1)) / 2;
+  if (sum !== wanted) throw new Error(`The threads' self-test gave ${sum} instead of ${wanted}.`);
+}
+
+function infoOf(plan: Plan, host: Host, bound: Bound, maxMemoryBytes: number): RuntimeInfo {
+  return Object.freeze({
+    ...plan,
+    warnings: Object.freeze([...plan.warnings]),
+    host: host.name,
+    version: VERSION,
+    streamVersion: bound.stream_version(),
+    maxMemoryBytes,
+  });
+}
+
+/** Modules of this package's own files, compiled once: engines may be opened by the hundred. */
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+function moduleOf(source: WasmSource, launcher: Launcher): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return Promise.resolve(source);
+  if (!(source instanceof URL)) return WebAssembly.compile(source as BufferSource);
+  const known = compiled.get(source.href);
+  if (known !== undefined) return known;
+  const module = launcher.compile(source);
+  compiled.set(source.href, module);
+  module.catch(() => compiled.delete(source.href));
+  return module;
+}

@@ -1,0 +1,33 @@
+/** Groups of units of which exactly one is on: labels, Potts units. */
+import { freezeDeep, integer, refuseUnknown } from '../options.js';
+import type { UnitType } from './unit.js';
+
+/** Plain data of a layer of softmax groups. */
+export interface SoftmaxUnits {
+  readonly type: 'softmax';
+  readonly groups: number;
+  readonly size: number;
+}
+
+/** One group of `size` units, or `groups` groups of `size` units each; at most 65,535 units together. */
+export function softmax(size: number): SoftmaxUnits;
+export function softmax(groups: number, size: number): SoftmaxUnits;
+export function softmax(first: number, second?: number): SoftmaxUnits {
+  const [groups, size] = second === undefined ? [1, first] : [first, second];
+  return softmaxType.read('softmax()', { type: 'softmax', groups, size });
+}
+
+export const softmaxType: UnitType<SoftmaxUnits> = {
+  type: 'softmax',
+  read(where, given) {
+    refuseUnknown(where, given, ['type', 'groups', 'size']);
+    const groups = integer(where, 'groups', given.groups ?? 1, { atLeast: 1, atMost: 65_535 });
+    const atMost = Math.floor(65_535 / groups);
+    return freezeDeep({ type: 'softmax', groups, size: integer(where, 'size', given.size, { atLeast: 1, atMost }) });
+  },
+  units: (spec) => spec.groups * spec.size,
+  kernel: (spec) => ({ code: 1, size: spec.size }),
+  samples: () => true,
+  range: () => ({ least: 0, most: 1 }),
+  describe: (spec) => (spec.groups === 1 ? `one of ${spec.size}` : `${spec.groups} groups, each one of ${spec.size}`),
+};

@@ -24,6 +24,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { rewriteDeclarations, rewriteGlue } from './glue.mjs';
+import { moveWaits } from './waits.mjs';
 import { findWasmCompiler, ROOT, toolPath, withFirstOnPath } from './setup.mjs';
 
 const TARGET = join(ROOT, 'target');
@@ -79,7 +80,7 @@ export function build({ names = false } = {}) {
 function buildArtefact(artefact, compiler, names) {
   const { name, threads } = artefact;
   const outputs = [`${name}.wasm`, `${name}.js`, `${name}.d.ts`].map((file) => join(GENERATED, file));
-  const inputs = ['Cargo.toml', 'Cargo.lock', 'crates/build.mjs', 'crates/glue.mjs', 'package-lock.json'];
+  const inputs = ['Cargo.toml', 'Cargo.lock', 'crates/build.mjs', 'crates/glue.mjs', 'crates/waits.mjs', 'package-lock.json'];
   const sources = ['crates/kernels', 'crates/wasm'].flatMap((folder) => filesBelow(join(ROOT, folder)));
   const hash = hashOf([...inputs.map((file) => join(ROOT, file)), ...sources], `${compiler.version} ${names}`);
   unlessDone(name, hash, outputs, () => {
@@ -125,11 +126,26 @@ function runWasmPack({ name, rustFeatures, flags, threads }, { bin }) {
   return out;
 }
 
-function optimise({ name, wasmFeatures }, from, to, names) {
+function optimise({ name, wasmFeatures, threads }, from, to, names) {
   const strip = ['--strip-producers', '--strip-target-features', ...(names ? [] : ['--strip-debug'])];
   const parameters = [from, '-o', to, '-O3', ...featureFlags(wasmFeatures), ...(names ? ['-g'] : []), ...strip];
-  const { status, stderr } = runWasmOpt(parameters);
+  const { status, stderr } = runBinaryen('wasm-opt', parameters);
   if (status !== 0) throw new Error(`wasm-opt refused ${name}.wasm.\n${stderr}`);
+  if (threads) moveAllWaits(to, wasmFeatures, names);
+}
+
+/** Takes a module apart, moves its waits (waits.mjs) and puts it together again. */
+function moveAllWaits(wasm, wasmFeatures, names) {
+  const text = `${wasm}.wat`;
+  run('wasm-dis', [wasm, '-o', text, ...featureFlags(wasmFeatures)]);
+  writeFileSync(text, moveWaits(readFileSync(text, 'utf8')));
+  run('wasm-as', [text, '-o', wasm, ...featureFlags(wasmFeatures), ...(names ? ['-g'] : [])]);
+  rmSync(text);
+}
+
+function run(tool, parameters) {
+  const { status, stderr } = runBinaryen(tool, parameters);
+  if (status !== 0) throw new Error(`${tool} failed.\n${stderr}`);
 }
 
 /** Size, features and secrets of a finished artefact. */
@@ -150,7 +166,7 @@ function check(artefact, file, names) {
 
 /** Validates with exactly the artefact's own features: `st` has no threads, none has relaxed SIMD. */
 function checkFeatures({ name, wasmFeatures }, file) {
-  const { status, stderr } = runWasmOpt([file, ...featureFlags(wasmFeatures)]);
+  const { status, stderr } = runBinaryen('wasm-opt', [file, ...featureFlags(wasmFeatures)]);
   if (status !== 0) throw new Error(`${name}.wasm uses features beyond ${wasmFeatures.join(', ')}.\n${stderr}`);
 }
 
@@ -158,9 +174,9 @@ function featureFlags(features) {
   return ['--mvp-features', ...features.map((feature) => `--enable-${feature}`)];
 }
 
-function runWasmOpt(parameters) {
-  const wasmOpt = join(ROOT, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
-  return spawnSync(process.execPath, [wasmOpt, ...parameters], { encoding: 'utf8', cwd: ROOT });
+function runBinaryen(tool, parameters) {
+  const path = join(ROOT, 'node_modules', 'binaryen', 'bin', tool);
+  return spawnSync(process.execPath, [path, ...parameters], { encoding: 'utf8', cwd: ROOT });
 }
 
 /** Folders of this machine and what stands for each in the wasm, the longest first so that the inner one counts. */

@@ -69,11 +69,13 @@ export class Model {
    * cannot train this graph, `SHAPE_MISMATCH` and `DATA_INVALID` where the rows do not fit it.
    */
   train(data: Dataset, algorithm: Algorithm, options: TrainOptions = {}): Run {
+    const { heldOut } = options;
     refuseUnknown('train()', options, ['heldOut', 'signal']);
     const complete = readAlgorithm(algorithm);
     checkAlgorithm(this.graph, complete);
     const { visible } = stackOf(this.graph);
-    for (const rows of [data, options.heldOut]) if (rows !== undefined) checkData(this.graph, visible, rows);
+    checkData(this.graph, visible, data);
+    if (heldOut !== undefined) checkData(this.graph, visible, heldOut);
     if (data.rows === 0) {
       throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', { given: 0, wanted: 'at least one row' });
     }

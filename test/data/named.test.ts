@@ -86,16 +86,16 @@ describe('any idx file by its path', () => {
 
 describe('data that cannot be had are refused in words', () => {
   it('an unknown set or split', async () => {
-    expect(dataNames()).toEqual(['mnist:train', 'mnist:test']);
+    expect(dataNames()).toEqual(['mnist:train', 'mnist:test', 'digits-tiny:train', 'digits-tiny:test']);
     const words = ['mnist:trian', 'mnist', 'mnist:', 'cifar:train', 'constructor:train'].map((name) =>
       refusalOf(() => resolveData(name)),
     );
     expect(await Promise.all(words)).toEqual([
       'OPTION_INVALID: There are no data called "mnist:trian"; did you mean mnist:train?',
-      'OPTION_INVALID: There are no data called "mnist"; the names are mnist:train, mnist:test.',
-      'OPTION_INVALID: There are no data called "mnist:"; the names are mnist:train, mnist:test.',
-      'OPTION_INVALID: There are no data called "cifar:train"; the names are mnist:train, mnist:test.',
-      'OPTION_INVALID: There are no data called "constructor:train"; the names are mnist:train, mnist:test.',
+      'OPTION_INVALID: There are no data called "mnist"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test.',
+      'OPTION_INVALID: There are no data called "mnist:"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test.',
+      'OPTION_INVALID: There are no data called "cifar:train"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test.',
+      'OPTION_INVALID: There are no data called "constructor:train"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test.',
     ]);
   });
 
@@ -137,7 +137,7 @@ describe('data that cannot be had are refused in words', () => {
   it('a path that leads to no file', async () => {
     const path = join(folder, 'no-such-file');
     expect(await refusalOf(() => resolveData(path))).toBe(
-      `DATA_MISSING: ${path} cannot be read as data: there is no such file. Give the path of an idx file, or mnist:train or mnist:test.`,
+      `DATA_MISSING: ${path} cannot be read as data: there is no such file. Give the path of an idx file, or one of mnist:train, mnist:test, digits-tiny:train, digits-tiny:test.`,
     );
     expect(await refusalOf(() => resolveData(folder))).toMatch(`${folder} cannot be read as data: it is a folder.`);
   });

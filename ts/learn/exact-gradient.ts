@@ -1,17 +1,163 @@
 /**
- * Maximum likelihood by its exact gradient, for models small enough to enumerate (one side of at most 25 binary units):
- * `ΔW = rate · (⟨v h⟩ of the data − ⟨v h⟩ of the model − cost · W)` over all rows at once. What contrastive divergence
- * approximates.
+ * Maximum likelihood by its exact gradient, for models small enough to enumerate (one side of at most 2^25
+ * configurations): `ΔW = rate · (⟨v h⟩ of the data − ⟨v h⟩ of the model − cost · W)` over all rows at once. It is what
+ * contrastive divergence approximates. An epoch is one update.
  */
-import { WakesleepError } from '../errors.js';
-import { biasName, unitsOf, weightName } from '../graph/graph.js';
-import { machineOf } from '../graph/machines.js';
+import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
+import { type Machine, machineOf } from '../graph/machines.js';
 import { LayerState } from '../infer/layer-state.js';
 import { Source } from '../infer/source.js';
-import { exactStatistics } from '../likelihood/exact.js';
+import { Enumeration } from '../likelihood/exact.js';
 import { upwardDrives } from '../likelihood/free-energy.js';
 import { finiteNumber, freezeDeep, integer, refuseUnknown } from '../options.js';
-import { created, withScratch } from '../runtime/allocation.js';
-import { addActivity, addReconstruction, epochRecord } from './monitors.js';
+import { MachineUpdate, type Step } from './machine-update.js';
+import type { Parameters } from '../parameters.js';
+import { addActivity, epochRecord } from './monitors.js';
 import { readSchedule, type Schedule, scheduled } from './schedule.js';
 import type { Training, TrainingLoop } from './training.js';
+
+/** What `exactGradient()` takes; everything has a default. */
+export interface ExactGradientOptions {
+  /** Updates, each over all rows, default 1,000. */
+  readonly epochs?: number;
+  /** Per case, above 0, default 0.1. */
+  readonly learningRate?: Schedule;
+  /** 0 to below 1, default 0. */
+  readonly momentum?: Schedule;
+  /** L2 cost of the weights, default 0. */
+  readonly weightCost?: number;
+  /** A record is given every so many updates, and after the last; default 1,000. */
+  readonly recordEvery?: number;
+}
+
+/** The exact gradient as plain data, complete. */
+export interface ExactGradient extends Required<ExactGradientOptions> {
+  readonly type: 'exactGradient';
+}
+
+/** Ascends the exact gradient of the log-likelihood; throws `OPTION_INVALID`. */
+export function exactGradient(options: ExactGradientOptions = {}): ExactGradient {
+  const where = 'exactGradient()';
+  refuseUnknown(where, options, ['epochs', 'learningRate', 'momentum', 'weightCost', 'recordEvery']);
+  return freezeDeep({
+    type: 'exactGradient',
+    epochs: integer(where, 'epochs', options.epochs ?? 1000, { atLeast: 1 }),
+    learningRate: readSchedule(where, 'learningRate', options.learningRate ?? 0.1, { above: 0 }),
+    momentum: readSchedule(where, 'momentum', options.momentum ?? 0, { atLeast: 0, below: 1 }),
+    weightCost: finiteNumber(where, 'weightCost', options.weightCost ?? 0, { atLeast: 0 }),
+    recordEvery: integer(where, 'recordEvery', options.recordEvery ?? 1000, { atLeast: 1 }),
+  });
+}
+
+/** Averages over rows or configurations: pairs `[upper, lower]`, lower and upper units. */
+interface Averages {
+  readonly pairs: Float64Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+}
+
+/** Trains an RBM by the exact gradient. */
+export function* runExactGradient(training: Training, options: ExactGradient): TrainingLoop {
+  const { parameters, data, seed, progress } = training;
+  const { graph, runtime } = parameters;
+  const machine = machineOf(graph, 'The exact gradient');
+  const { rows } = data;
+  const passing = 'probabilities' as const;
+  const source = training.own(new Source(parameters, data, 0, { seed, purpose: 'train', passing, rows, labels: true }));
+  const upper = training.own(new LayerState(runtime, graph, machine.upper, rows, seed, 'train'));
+  const enumeration = training.own(new Enumeration(parameters, 'The exact gradient'));
+  const updates = training.own(new MachineUpdate(parameters, machine, rows));
+  const order = training.own(runtime.allocate(rows * 4));
+  const words = order.words();
+  for (let row = 0; row < rows; row += 1) words[row] = data.firstRow + row;
+  if (training.restored.size > 0) updates.restore(training.restored);
+  training.offer(() => updates.tensors());
+
+  let startedAt = performance.now();
+  let seen = 0;
+  while (progress.epoch < options.epochs) {
+    // Data: hidden means given every row.
+    source.read(order, 0, rows, 0);
+    upper.infer(
+      upwardDrives(parameters, machine, source.lowers),
+      parameters.bias(upwardBiasName(graph, machine.upper)),
+      { keep: 'means' },
+    );
+    const lowerValues = source.lowers.map((lower) => lower.values(runtime));
+    const upperValues = upper.values(runtime);
+    const given = dataAverages(lowerValues, upperValues, rows);
+
+    // Model: every configuration, weighted by its probability.
+    const model = enumeration.expectations();
+
+    // Update.
+    const share = progress.epoch / options.epochs;
+    const learningRate = scheduled(options.learningRate, progress.epoch, share);
+    const momentum = scheduled(options.momentum, progress.epoch, share);
+    const step = { learningRate, momentum, weightCost: options.weightCost };
+    applyGradient(parameters, machine, updates, given, model, step, progress.updates);
+    progress.updates += 1;
+    progress.epoch += 1;
+    seen += rows;
+    if (progress.epoch % options.recordEvery !== 0 && progress.epoch !== options.epochs) {
+      yield;
+      continue;
+    }
+    addActivity(training, upper);
+    yield epochRecord(training, machine, 0, { epochs: options.epochs, learningRate, startedAt, rows: seen });
+    startedAt = performance.now();
+    seen = 0;
+  }
+}
+
+/** Averages over rows, rows ascending, in f64; several lower layers stand side by side. */
+function dataAverages(lowers: readonly Float32Array[], upper: Float32Array, rows: number): Averages {
+  const widths = lowers.map((values) => values.length / rows);
+  const [below, above] = [widths.reduce((sum, width) => sum + width, 0), upper.length / rows];
+  const averages = {
+    pairs: new Float64Array(above * below),
+    lower: new Float64Array(below),
+    upper: new Float64Array(above),
+  };
+  for (let row = 0; row < rows; row += 1) {
+    const v = lowers.flatMap((values, i) => Array.from(values.subarray(row * widths[i]!, (row + 1) * widths[i]!)));
+    const h = upper.subarray(row * above, (row + 1) * above);
+    for (let i = 0; i < below; i += 1) averages.lower[i]! += v[i]! / rows;
+    for (let j = 0; j < above; j += 1) {
+      averages.upper[j]! += h[j]! / rows;
+      for (let i = 0; i < below; i += 1) averages.pairs[j * below + i]! += (v[i]! * h[j]!) / rows;
+    }
+  }
+  return averages;
+}
+
+/** Steps every parameter of the machine by `positive − negative`. */
+function applyGradient(
+  { graph }: Parameters,
+  machine: Machine,
+  updates: MachineUpdate,
+  positive: Averages,
+  negative: Averages,
+  step: Step,
+  update: number,
+): void {
+  const below = positive.lower.length;
+  const above = positive.upper.length;
+  let offset = 0;
+  for (const connection of machine.connections) {
+    const units = unitsOf(graph, connection.lower);
+    const gradient = new Float32Array(above * units);
+    for (let place = 0; place < gradient.length; place += 1) {
+      const pair = Math.floor(place / units) * below + offset + (place % units);
+      gradient[place] = positive.pairs[pair]! - negative.pairs[pair]!;
+    }
+    updates.stepWeights(weightName(connection), gradient, step, update);
+    const lower = Float32Array.from({ length: units }, (_, unit) => {
+      return positive.lower[offset + unit]! - negative.lower[offset + unit]!;
+    });
+    updates.stepBias(biasName(connection.lower), lower, step, update);
+    offset += units;
+  }
+  const upper = positive.upper.map((value, unit) => value - negative.upper[unit]!);
+  updates.stepBias(upwardBiasName(graph, machine.upper), Float32Array.from(upper), step, update);
+}

@@ -72,12 +72,12 @@ export class MachineUpdate {
           weightCost,
         );
       this.check(outcome, name, update);
-      this.stepBias(biasName(connection.lower), [data, positive.states], [model, negative.states], step, update);
+      this.learnBias(biasName(connection.lower), [data, positive.states], [model, negative.states], step, update);
     });
-    this.stepBias(this.upperBias, [positive.upper, false], [negative.upper, false], step, update);
+    this.learnBias(this.upperBias, [positive.upper, false], [negative.upper, false], step, update);
   }
 
-  private stepBias(
+  private learnBias(
     name: string,
     [data, dataStates]: [LayerState, boolean],
     [model, modelStates]: [LayerState, boolean],
@@ -94,6 +94,29 @@ export class MachineUpdate {
       learningRate,
       momentum,
     );
+    this.check(outcome, name, update);
+  }
+
+  /** Steps a connection's weights by a given gradient, `[upper, lower]`, a mean over cases. */
+  stepWeights(name: string, gradient: Float32Array, step: Step, update: number): void {
+    const { runtime } = this.parameters;
+    const outcome = withScratch(runtime, gradient.byteLength, (scratch) => {
+      scratch.floats().set(gradient);
+      const { learningRate, momentum, weightCost } = step;
+      const weights = this.parameters.weight(name);
+      return this.learners.get(name)!.step(weights, scratch.handle, learningRate, momentum, weightCost);
+    });
+    this.check(outcome, name, update);
+  }
+
+  /** Steps a layer's biases by a given gradient, a mean over cases. */
+  stepBias(name: string, gradient: Float32Array, { learningRate, momentum }: Step, update: number): void {
+    const { runtime } = this.parameters;
+    const outcome = withScratch(runtime, gradient.byteLength, (scratch) => {
+      scratch.floats().set(gradient);
+      const [bias, velocity] = [this.parameters.bias(name).handle, this.velocities.get(name)!.handle];
+      return runtime.kernels.stepBias(bias, velocity, scratch.handle, learningRate, momentum);
+    });
     this.check(outcome, name, update);
   }
 

@@ -209,6 +209,15 @@ impl Activity {
         });
     }
 
+    fn check_order(&self, order: &[u32], elements: usize) {
+        assert!(order.len() == self.rows);
+        // A product of row and units could wrap where addresses have 32 bits.
+        let rows = elements
+            .checked_div(self.units)
+            .map_or(u32::MAX, |rows| rows as u32);
+        assert!(order.iter().all(|&row| row < rows), "of {rows} rows");
+    }
+
     /// Reads rows `order[0..rows]` of a data set, scaled, into values and lists of what is not zero.
     pub fn gather<T: Pixel>(
         &mut self,
@@ -219,12 +228,7 @@ impl Activity {
     ) -> Option<()> {
         self.begin_reals()?;
         let units = self.units;
-        assert!(
-            order.len() == self.rows
-                && order
-                    .iter()
-                    .all(|&row| (row as usize + 1) * units <= data.len())
-        );
+        self.check_order(order, data.len());
         let parts = self.parts(Lists::Reals);
         parts.each_row(pool, &|place, row| {
             let source = &data[order[place] as usize * units..][..units];
@@ -262,12 +266,7 @@ impl Activity {
         stream: Stream,
     ) {
         let units = self.units;
-        assert!(
-            order.len() == self.rows
-                && order
-                    .iter()
-                    .all(|&row| (row as usize + 1) * units <= data.len())
-        );
+        self.check_order(order, data.len());
         let parts = self.parts(Lists::Ones);
         parts.each_row(pool, &|place, row| {
             let id = order[place];

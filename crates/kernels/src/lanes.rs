@@ -491,8 +491,8 @@ mod tests {
         transpose_block(&once, &mut twice);
         for i in 0..LINE {
             assert_eq!(block[i].floats(), twice[i].floats());
-            for k in 0..LINE {
-                assert_eq!(once[k].floats()[i], block[i].floats()[k]);
+            for (k, line) in once.iter().enumerate() {
+                assert_eq!(line.floats()[i], block[i].floats()[k]);
             }
         }
     }

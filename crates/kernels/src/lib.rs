@@ -3,11 +3,13 @@
 
 pub mod activity;
 pub mod disjoint;
+pub mod exact;
 pub mod lanes;
 pub mod logistic;
 pub mod memory;
 pub mod propagate;
 pub mod random;
 pub mod statistics;
+pub mod sums;
 pub mod units;
 pub mod weights;

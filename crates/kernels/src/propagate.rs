@@ -13,6 +13,7 @@
 use crate::activity::{Activity, Lists, Parts, Read};
 use crate::disjoint::{Disjoint, Pool};
 use crate::lanes::{F32x4, LINE, Line, floats};
+use crate::sums::total;
 use crate::units::{Kind, Settle};
 use crate::weights::{Direction, Weights};
 use core::ops::Range;
@@ -88,7 +89,9 @@ pub fn propagate(
 pub fn settle_on_bias(pool: &Pool, target: &mut Activity, bias: &[Line], settle: &Settle) {
     let lines = target.lines();
     for row in target.values_mut().chunks_mut(lines.max(1)) {
-        row.copy_from_slice(&bias[..lines]);
+        for (value, bias) in row.iter_mut().zip(&bias[..lines]) {
+            *value = bias.add(Line::ZERO);
+        }
     }
     self::settle(pool, target, settle);
 }
@@ -252,82 +255,52 @@ pub fn add_log_partitions(
 /// vector (the bias term of a free energy).
 pub fn add_row_dots(activity: &Activity, read: Read, vector: &[f32], out: &mut [f64]) {
     assert!(vector.len() >= activity.units() && out.len() == activity.rows());
+    let term = |unit: usize, x: f32| f64::from(x) * f64::from(vector[unit]);
     for (row, out) in out.iter_mut().enumerate() {
-        let term = |unit: usize, x: f32| f64::from(x) * f64::from(vector[unit]);
+        let values = || activity.row(row).iter().enumerate();
+        let list = || activity.list(row).iter().map(|&unit| usize::from(unit));
         *out += match (read, activity.lists()) {
-            (Read::Values, _) => activity
-                .row(row)
-                .iter()
-                .enumerate()
-                .map(|(unit, &x)| term(unit, x))
-                .sum::<f64>(),
-            (Read::Lists, Lists::Ones) => activity
-                .list(row)
-                .iter()
-                .map(|&unit| term(unit.into(), 1.0))
-                .sum::<f64>(),
-            (Read::Lists, Lists::Reals) => activity
-                .list(row)
-                .iter()
-                .zip(activity.reals(row))
-                .map(|(&unit, &x)| term(unit.into(), x))
-                .sum::<f64>(),
+            (Read::Values, _) => total(values().map(|(unit, &x)| term(unit, x))),
+            (Read::Lists, Lists::Ones) => total(list().map(|unit| term(unit, 1.0))),
+            (Read::Lists, Lists::Reals) => total(
+                list()
+                    .zip(activity.reals(row))
+                    .map(|(unit, &x)| term(unit, x)),
+            ),
             (Read::Lists, Lists::None) => panic!("there are no lists to read"),
         };
     }
 }
 
-/// Sum over rows and units of `(a − b)²`, each row in f64 ascending, rows ascending. `a` is read as asked.
+/// Sum over rows and units of `(a − b)²`, rows ascending, in f64. In a row the squares of every fourth unit are added in
+/// f32, ascending; these four sums, then the squares of the last units that make no whole four, are added in f64: few
+/// roundings, and an order that depends on shapes alone. `a` is read as asked.
 pub fn squared_distance(a: &Activity, read: Read, b: &Activity) -> f64 {
     assert!(a.units() == b.units() && a.rows() == b.rows());
-    let mut spread = vec![0.0f32; a.lines() * LINE];
-    (0..a.rows())
-        .map(|row| {
-            let values: &[f32] = match read {
-                Read::Values => a.row(row),
-                Read::Lists => {
-                    spread.fill(0.0);
-                    for (place, &unit) in a.list(row).iter().enumerate() {
-                        spread[usize::from(unit)] = if a.lists() == Lists::Ones {
-                            1.0
-                        } else {
-                            a.reals(row)[place]
-                        };
-                    }
-                    &spread
-                }
-            };
-            squared_distance_of_rows(values, b.row(row))
-        })
-        .sum()
+    let units = a.units();
+    let mut room = vec![Line::ZERO; a.lines()];
+    total((0..a.rows()).map(|row| {
+        let values = &floats(a.row_lines(row, read, &mut room))[..units];
+        squared_distance_of_rows(values, b.row(row))
+    }))
 }
 
 fn squared_distance_of_rows(a: &[f32], b: &[f32]) -> f64 {
-    // Four partial sums in f32 by lane are added in f64: few roundings, and an order that depends on shapes alone.
     let mut lanes = F32x4::ZERO;
-    let mut rest = 0.0;
-    for (x, y) in a.chunks(4).zip(b.chunks(4)) {
-        match (<[f32; 4]>::try_from(x), <[f32; 4]>::try_from(y)) {
-            (Ok(x), Ok(y)) => {
-                let d = F32x4::new(x).sub(F32x4::new(y));
-                lanes = lanes.add(d.mul(d));
-            }
-            _ => {
-                rest += x
-                    .iter()
-                    .zip(y)
-                    .map(|(x, y)| f64::from(x - y).powi(2))
-                    .sum::<f64>()
-            }
-        }
+    let (whole_a, rest_a) = a.as_chunks();
+    let (whole_b, rest_b) = b.as_chunks();
+    for (&x, &y) in whole_a.iter().zip(whole_b) {
+        let d = F32x4::new(x).sub(F32x4::new(y));
+        lanes = lanes.add(d.mul(d));
     }
-    lanes.to_array().iter().map(|&x| f64::from(x)).sum::<f64>() + rest
+    let rest = rest_a.iter().zip(rest_b).map(|(x, y)| {
+        let d = f64::from(x - y);
+        d * d
+    });
+    total(lanes.to_array().map(f64::from).into_iter().chain(rest))
 }
 
 /// Sum of all values, rows ascending, in f64.
 pub fn sum_of_values(activity: &Activity) -> f64 {
-    floats(activity.values())
-        .iter()
-        .map(|&x| f64::from(x))
-        .sum()
+    total(floats(activity.values()).iter().map(|&x| f64::from(x)))
 }

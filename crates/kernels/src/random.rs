@@ -59,7 +59,7 @@ pub struct Stream {
 
 impl Stream {
     pub fn new(key: [u32; 2], update: u32, purpose: Purpose, layer: u32, sweep: u32) -> Stream {
-        debug_assert!(layer < 1 << 8 && sweep < 1 << 16);
+        assert!(layer < 1 << 8 && sweep < 1 << 16);
         let tag = (purpose as u32) << 24 | layer << 16 | sweep;
         Stream { key, update, tag }
     }

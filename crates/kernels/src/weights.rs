@@ -7,6 +7,7 @@
 use crate::disjoint::Disjoint;
 use crate::lanes::{LINE, Line, floats, floats_mut, lines_for, transpose_block};
 use crate::memory::zeroed;
+use crate::sums::total;
 
 /// Which way a connection is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,10 +94,11 @@ impl Weights {
 
     /// Sum of squares, each product and sum in f64, in the order of the layout.
     pub fn sum_of_squares(&self) -> f64 {
-        floats(&self.forward)
-            .iter()
-            .map(|&w| f64::from(w) * f64::from(w))
-            .sum()
+        total(
+            floats(&self.forward)
+                .iter()
+                .map(|&w| f64::from(w) * f64::from(w)),
+        )
     }
 
     pub(crate) fn parts(&mut self) -> (Disjoint<'_, Line>, Disjoint<'_, Line>) {

@@ -9,6 +9,7 @@ use crate::pool;
 use wakesleep_kernels as kernels;
 use wakesleep_kernels::activity::Read;
 use wakesleep_kernels::disjoint::Pool;
+use wakesleep_kernels::exact::{Enumerate, Group, Machine};
 use wakesleep_kernels::lanes::{LINE, Line, lines_for};
 use wakesleep_kernels::propagate::Start;
 use wakesleep_kernels::random::Purpose;
@@ -302,7 +303,8 @@ impl Activity {
     /// out.
     #[wasm_bindgen(js_name = writeValues)]
     pub fn write_values(&mut self, values: &Buffer) -> bool {
-        self.0.write(&values.floats()[..self.0.rows() * self.0.units()]);
+        self.0
+            .write(&values.floats()[..self.0.rows() * self.0.units()]);
         self.list_values()
     }
 
@@ -453,6 +455,26 @@ impl Learner {
             with_pool(|pool| self.0.learn(pool, &mut weights.0, positive, negative, step));
         outcome.map_or(2, |finite| u32::from(!finite))
     }
+
+    /// One update of the weights by a given gradient, `[upper, lower]`, row-major, already a mean over rows; gives the
+    /// outcome's code.
+    pub fn step(
+        &mut self,
+        weights: &mut Weights,
+        gradient: &Buffer,
+        rate: f32,
+        momentum: f32,
+        cost: f32,
+    ) -> u32 {
+        let step = Step {
+            rate,
+            momentum,
+            cost,
+        };
+        let gradient = &gradient.floats()[..weights.0.lower() * weights.0.upper()];
+        let finite = with_pool(|pool| self.0.step(pool, &mut weights.0, gradient, step));
+        u32::from(!finite)
+    }
 }
 
 /// One update of a layer's biases from two phases; gives the outcome's code.
@@ -483,10 +505,113 @@ pub fn learn_bias(
     u32::from(!finite)
 }
 
+/// One update of a layer's biases by a given gradient, one float a unit, already a mean over rows; gives the outcome's
+/// code.
+#[wasm_bindgen(js_name = stepBias)]
+pub fn step_bias(
+    bias: &mut Buffer,
+    velocity: &mut Buffer,
+    gradient: &Buffer,
+    rate: f32,
+    momentum: f32,
+) -> u32 {
+    let step = Step {
+        rate,
+        momentum,
+        cost: 0.0,
+    };
+    let (bias, velocity) = (bias.lines_mut(), velocity.lines_mut());
+    let finite = kernels::statistics::step_bias(bias, velocity, gradient.floats(), step);
+    u32::from(!finite)
+}
+
+/// The groups of a layer from triples: kind's code, units, size of a softmax group.
+fn groups(layout: &Buffer) -> Vec<Group> {
+    let triples = layout.words().chunks_exact(3);
+    let group = |triple: &[u32]| Group {
+        kind: kind(triple[0], triple[2] as usize),
+        units: triple[1] as usize,
+    };
+    triples.map(group).collect()
+}
+
+fn with_machine<T>(
+    weights: &Buffer,
+    (lower_bias, upper_bias): (&Buffer, &Buffer),
+    (lower_layout, upper_layout): (&Buffer, &Buffer),
+    work: impl FnOnce(&Machine) -> T,
+) -> T {
+    let (lower, upper) = (groups(lower_layout), groups(upper_layout));
+    let units = |groups: &[Group]| groups.iter().map(|group| group.units).sum::<usize>();
+    work(&Machine {
+        weights: &weights.floats()[..units(&lower) * units(&upper)],
+        lower_bias: &lower_bias.floats()[..units(&lower)],
+        upper_bias: &upper_bias.floats()[..units(&upper)],
+        lower: &lower,
+        upper: &upper,
+    })
+}
+
+/// The states of a layer, given by triples (kind's code, units, size of a softmax group); infinity where there are too
+/// many to enumerate.
+#[wasm_bindgen(js_name = exactStates)]
+pub fn exact_states(layout: &Buffer) -> f64 {
+    kernels::exact::states(&groups(layout)).map_or(f64::INFINITY, |states| states as f64)
+}
+
+/// `log Z` in nats, by enumerating the side with fewer states; NaN where both have too many. `weights` are
+/// `[upper, lower]`, row-major f32; a layout holds triples of words: kind's code, units, size of a softmax group.
+#[wasm_bindgen(js_name = exactLogPartition)]
+pub fn exact_log_partition(
+    weights: &Buffer,
+    lower_bias: &Buffer,
+    upper_bias: &Buffer,
+    lower_layout: &Buffer,
+    upper_layout: &Buffer,
+) -> f64 {
+    let (biases, layouts) = ((lower_bias, upper_bias), (lower_layout, upper_layout));
+    with_machine(weights, biases, layouts, |machine| {
+        with_pool(|pool| kernels::exact::log_partition(pool, machine, Enumerate::Fewer))
+    })
+    .unwrap_or(f64::NAN)
+}
+
+/// As `exactLogPartition`, and writes the model's averages as f64: `⟨v_i h_j⟩` as `[upper, lower]`, `⟨v_i⟩`, `⟨h_j⟩`.
+#[allow(clippy::too_many_arguments, reason = "JavaScript passes buffers")]
+#[wasm_bindgen(js_name = exactExpectations)]
+pub fn exact_expectations(
+    weights: &Buffer,
+    lower_bias: &Buffer,
+    upper_bias: &Buffer,
+    lower_layout: &Buffer,
+    upper_layout: &Buffer,
+    products: &mut Buffer,
+    lower: &mut Buffer,
+    upper: &mut Buffer,
+) -> f64 {
+    let (biases, layouts) = ((lower_bias, upper_bias), (lower_layout, upper_layout));
+    let found = with_machine(weights, biases, layouts, |machine| {
+        with_pool(|pool| kernels::exact::expectations(pool, machine, Enumerate::Fewer))
+    });
+    let Some((log_partition, expectations)) = found else {
+        return f64::NAN;
+    };
+    let write = |out: &mut Buffer, values: &[f64]| {
+        out.doubles_mut()[..values.len()].copy_from_slice(values);
+    };
+    write(products, &expectations.products);
+    write(lower, &expectations.lower);
+    write(upper, &expectations.upper);
+    log_partition
+}
+
 /// Turns each row of `[rows, columns]` f64 log-probabilities, up to a constant, into probabilities.
 #[wasm_bindgen(js_name = normaliseRows)]
 pub fn normalise_rows(values: &mut Buffer, columns: usize) {
-    values.doubles_mut().chunks_exact_mut(columns).for_each(kernels::units::softmax::normalise_f64);
+    values
+        .doubles_mut()
+        .chunks_exact_mut(columns)
+        .for_each(kernels::units::softmax::normalise_f64);
 }
 
 /// Floats that a vector of `units` takes when padded to whole lines.

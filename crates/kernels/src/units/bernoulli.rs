@@ -5,6 +5,7 @@ use crate::activity::{Row, list_line, on_below};
 use crate::lanes::{F32x4, LINE, Line};
 use crate::logistic::{logistic, softplus};
 use crate::random::Stream;
+use crate::sums::total;
 
 /// Bits of the units that a line really has.
 fn present(units: usize, line: usize) -> u32 {
@@ -55,15 +56,10 @@ fn states(on: u32) -> Line {
 
 /// `Σ log(1 + e^x)` in nats: each term in f32, the sum in f64, ascending.
 pub fn log_partition(inputs: &[f32]) -> f64 {
-    let mut sum = 0.0;
-    for chunk in inputs.chunks(4) {
+    total(inputs.chunks(4).flat_map(|chunk| {
         let mut x = [0.0; 4];
         x[..chunk.len()].copy_from_slice(chunk);
         let terms = softplus(F32x4::new(x)).to_array();
-        sum += terms[..chunk.len()]
-            .iter()
-            .map(|&t| f64::from(t))
-            .sum::<f64>();
-    }
-    sum
+        terms.into_iter().take(chunk.len()).map(f64::from)
+    }))
 }

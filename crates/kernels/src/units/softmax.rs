@@ -5,6 +5,7 @@ use crate::activity::Row;
 use crate::lanes::{Line, floats_mut};
 use crate::logistic::{exp, single};
 use crate::random::Stream;
+use crate::sums::total;
 
 /// Means and states of one row of groups of `size` units.
 pub(crate) fn settle(index: usize, row: Row<'_>, size: usize, keep: Keep, draw: Option<Stream>) {
@@ -67,7 +68,7 @@ pub fn normalise_f64(x: &mut [f64]) {
         |largest, &x| if x > largest { x } else { largest },
     );
     x.iter_mut().for_each(|x| *x = libm::exp(*x - largest));
-    let sum: f64 = x.iter().sum();
+    let sum = total(x.iter().copied());
     x.iter_mut().for_each(|x| *x /= sum);
 }
 
@@ -96,11 +97,8 @@ fn largest(x: &[f32]) -> f32 {
 
 /// `Σ_groups log Σ e^x` in nats, in f64.
 pub fn log_partition(inputs: &[f32], size: usize) -> f64 {
-    inputs
-        .chunks_exact(size)
-        .map(|x| {
-            let largest = f64::from(largest(x));
-            largest + libm::log(x.iter().map(|&x| libm::exp(f64::from(x) - largest)).sum())
-        })
-        .sum()
+    total(inputs.chunks_exact(size).map(|x| {
+        let largest = f64::from(largest(x));
+        largest + libm::log(total(x.iter().map(|&x| libm::exp(f64::from(x) - largest))))
+    }))
 }

@@ -1,0 +1,438 @@
+//! Seeded calls of every kernel, each with the digest of what it gave, written to `target/digests/native.json`. The same
+//! calls, through an artefact's exports, are in test/digests/calls.mjs: what they give there must be what it is here.
+//!
+//! Every name of a call stands in both files. Numbers come from a 32-bit generator (xorshift), which both have too.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use wakesleep_kernels::activity::{Activity, Read};
+use wakesleep_kernels::disjoint::Pool;
+use wakesleep_kernels::exact::{self, Enumerate, Group, Machine};
+use wakesleep_kernels::lanes::{F32x4, Line, floats as floats_of, floats_mut, lines_for};
+use wakesleep_kernels::logistic::{exp, log, logistic, single, softplus};
+use wakesleep_kernels::propagate::{
+    Start, add_log_partitions, add_row_dots, propagate, settle_on_bias, squared_distance, sum_of_values,
+};
+use wakesleep_kernels::random::{Purpose, Stream, normal, permutation, philox};
+use wakesleep_kernels::statistics::{Learner, Phase, Step, learn_bias, step_bias};
+use wakesleep_kernels::units::{Keep, Kind, Settle, softmax::normalise_f64};
+use wakesleep_kernels::weights::{Direction, Weights};
+
+// ---- Numbers ----
+
+fn words(seed: u32, count: usize) -> Vec<u32> {
+    let mut state = seed;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn unit(word: u32) -> f32 {
+    (word >> 8) as f32 / 16_777_216.0
+}
+
+fn signed(word: u32) -> f32 {
+    unit(word) * 2.0 - 1.0
+}
+
+fn binary(word: u32) -> f32 {
+    f32::from(unit(word) < 0.25)
+}
+
+fn sparse(word: u32) -> f32 {
+    if word % 4 == 0 { signed(word) } else { 0.0 }
+}
+
+fn small(word: u32) -> f32 {
+    signed(word) / 8.0
+}
+
+fn floats(seed: u32, count: usize, kind: fn(u32) -> f32) -> Vec<f32> {
+    words(seed, count).into_iter().map(kind).collect()
+}
+
+fn bytes(seed: u32, count: usize) -> Vec<u8> {
+    let byte = |word: u32| if word % 2 == 0 { (word >> 24) as u8 } else { 0 };
+    words(seed, count).into_iter().map(byte).collect()
+}
+
+// ---- Hashing ----
+
+/// FNV-1a with 64 bits.
+struct Hash(u64);
+
+impl Hash {
+    fn new() -> Hash {
+        Hash(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn bytes(&mut self, bytes: impl IntoIterator<Item = u8>) -> &mut Hash {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        self
+    }
+
+    /// Every NaN counts as the same one: which one comes out is nobody's promise.
+    fn floats(&mut self, values: &[f32]) -> &mut Hash {
+        let bits = |x: &f32| if x.is_nan() { 0x7fc0_0000 } else { x.to_bits() };
+        self.bytes(values.iter().flat_map(|x| bits(x).to_le_bytes()))
+    }
+
+    fn doubles(&mut self, values: &[f64]) -> &mut Hash {
+        let bits = |x: &f64| if x.is_nan() { 0x7ff8_0000_0000_0000 } else { x.to_bits() };
+        self.bytes(values.iter().flat_map(|x| bits(x).to_le_bytes()))
+    }
+
+    fn words(&mut self, values: &[u32]) -> &mut Hash {
+        self.bytes(values.iter().flat_map(|x| x.to_le_bytes()))
+    }
+}
+
+/// Digests by name, in the order of the calls.
+#[derive(Default)]
+struct Found(Vec<(String, u64)>);
+
+impl Found {
+    fn hash(&mut self, name: impl Into<String>, fill: impl FnOnce(&mut Hash)) {
+        let mut hash = Hash::new();
+        fill(&mut hash);
+        self.0.push((name.into(), hash.0));
+    }
+
+    fn activity(&mut self, name: String, activity: &Activity) {
+        self.hash(name, |hash| {
+            hash.floats(&values_of(activity));
+        });
+    }
+
+    /// Values, and what is listed.
+    fn lists(&mut self, name: impl Into<String>, activity: &mut Activity, pool: &Pool) {
+        self.hash(name, |hash| {
+            hash.floats(&values_of(activity)).doubles(&[activity.listed() as f64]);
+            activity.spread_lists(pool);
+            hash.floats(&values_of(activity));
+        });
+    }
+
+    fn json(&self) -> String {
+        let mut text = String::from("{\n");
+        for (place, (name, digest)) in self.0.iter().enumerate() {
+            let comma = if place + 1 < self.0.len() { "," } else { "" };
+            writeln!(text, "  \"{name}\": \"{digest:016x}\"{comma}").unwrap();
+        }
+        text + "}\n"
+    }
+}
+
+// ---- What the calls work on ----
+
+const LOWER: usize = 53;
+const UPPER: usize = 41;
+const ROWS: usize = 23;
+const DATA_ROWS: usize = 40;
+const GROUPED: usize = 40;
+const SIZE: usize = 5;
+const KEEP: [(&str, Keep); 3] = [("inputs", Keep::Inputs), ("means", Keep::Means), ("states", Keep::States)];
+const KINDS: [(&str, Kind); 2] = [("bernoulli", Kind::Bernoulli), ("softmax", Kind::Softmax { size: SIZE })];
+
+fn stream_of(purpose: Purpose, layer: u32, update: u32, sweep: u32) -> Stream {
+    Stream::new([0x1234_5678, 7], update, purpose, layer, sweep)
+}
+
+fn stream() -> Stream {
+    stream_of(Purpose::Train, 2, 9, 1)
+}
+
+fn padded(values: &[f32]) -> Vec<Line> {
+    let mut lines = vec![Line::ZERO; lines_for(values.len())];
+    floats_mut(&mut lines)[..values.len()].copy_from_slice(values);
+    lines
+}
+
+fn values_of(activity: &Activity) -> Vec<f32> {
+    (0..activity.rows()).flat_map(|row| activity.row(row).to_vec()).collect()
+}
+
+fn activity(rows: usize, units: usize, values: &[f32]) -> Activity {
+    let mut activity = Activity::new(rows, units).unwrap();
+    activity.write(values);
+    activity.list_values(&Pool::SERIAL).unwrap();
+    activity
+}
+
+fn ones(rows: usize, units: usize, values: &[f32]) -> Activity {
+    let mut activity = Activity::new(rows, units).unwrap();
+    let order: Vec<u32> = (0..rows as u32).collect();
+    activity.gather_states(&Pool::SERIAL, values, 1.0, &order, stream_of(Purpose::Binarise, 0, 0, 0));
+    activity
+}
+
+fn weights(lower: usize, upper: usize, seed: u32, kind: fn(u32) -> f32) -> Weights {
+    let mut weights = Weights::new(lower, upper).unwrap();
+    weights.write(&floats(seed, lower * upper, kind));
+    weights
+}
+
+// ---- The calls ----
+
+fn random(found: &mut Found) {
+    found.hash("philox", |hash| {
+        let mut counter = words(1, 4);
+        for i in 0..100 {
+            counter = philox([0xdead_beef, i], counter[..].try_into().unwrap()).to_vec();
+            hash.words(&counter);
+        }
+    });
+    for length in [1, 2, 1000, 60_000] {
+        let mut order = vec![0; length];
+        permutation([5, 6], 7, 1, &mut order);
+        found.hash(format!("permutation {length}"), |hash| {
+            hash.words(&order);
+        });
+    }
+    let mut numbers = vec![0.0; 10_003];
+    normal(stream_of(Purpose::Initial, 3, 0, 0), 4, 0.01, &mut numbers);
+    found.hash("normal", |hash| {
+        hash.floats(&numbers);
+    });
+}
+
+fn elementwise(found: &mut Found) {
+    let pattern = |i: u32| {
+        let x = f32::from_bits(i * 65_521);
+        if x.is_nan() { f32::from_bits(0x7fc0_0000) } else { x }
+    };
+    let functions: [(&str, fn(F32x4) -> F32x4); 4] =
+        [("exp", exp), ("log", log), ("logistic", logistic), ("softplus", softplus)];
+    for (name, function) in functions {
+        let values: Vec<f32> = (0..65_536).map(|i| single(function, pattern(i))).collect();
+        found.hash(name, |hash| {
+            hash.floats(&values);
+        });
+    }
+}
+
+fn gathering(found: &mut Found, pool: &Pool) {
+    let order: Vec<u32> = words(11, ROWS + 5).iter().map(|word| word % DATA_ROWS as u32).collect();
+    let from = |first: usize| &order[first..first + ROWS];
+    let pixels = bytes(12, DATA_ROWS * LOWER);
+    let numbers = floats(13, DATA_ROWS * LOWER, sparse);
+    let chances = floats(14, DATA_ROWS * LOWER, unit);
+    let gathered = || Activity::new(ROWS, LOWER).unwrap();
+    let scale = 1.0 / 255.0;
+    let mut target = gathered();
+    target.gather(pool, &pixels, scale, from(5)).unwrap();
+    found.lists("gather u8", &mut target, pool);
+    target.gather(pool, &numbers, 0.5, from(2)).unwrap();
+    found.lists("gather f32", &mut target, pool);
+    let mut target = gathered();
+    target.gather_states(pool, &pixels, scale, from(5), stream_of(Purpose::Binarise, 0, 3, 0));
+    found.lists("gather states u8", &mut target, pool);
+    let mut target = gathered();
+    target.gather_states(pool, &chances, 1.0, from(1), stream_of(Purpose::Binarise, 0, 4, 0));
+    found.lists("gather states f32", &mut target, pool);
+    let labels: Vec<u8> = words(15, DATA_ROWS).iter().map(|word| (word % 10) as u8).collect();
+    let mut target = Activity::new(ROWS, 10).unwrap();
+    target.gather_labels(&labels, from(0));
+    found.lists("gather labels", &mut target, pool);
+}
+
+fn propagation(found: &mut Found, pool: &Pool) {
+    for (direction, way) in [(Direction::Up, "up"), (Direction::Down, "down")] {
+        let (sources, targets) = if way == "up" { (LOWER, UPPER) } else { (UPPER, LOWER) };
+        let weights = weights(LOWER, UPPER, 21, signed);
+        let bias = padded(&floats(22, targets, signed));
+        let binary = floats(23, ROWS * sources, binary);
+        let sparse = floats(24, ROWS * sources, sparse);
+        let dense = floats(25, ROWS * sources, signed);
+        let forms = [
+            ("ones", ones(ROWS, sources, &binary), Read::Lists),
+            ("reals", activity(ROWS, sources, &sparse), Read::Lists),
+            ("crowded reals", activity(ROWS, sources, &dense), Read::Lists),
+            ("values", activity(ROWS, sources, &dense), Read::Values),
+        ];
+        for (form, source, read) in &forms {
+            for (kept, keep) in KEEP {
+                let draw = (keep != Keep::Inputs).then(stream);
+                let how = Settle { kind: Kind::Bernoulli, keep, draw };
+                let mut target = Activity::new(ROWS, targets).unwrap();
+                propagate(pool, &mut target, source, *read, &weights, direction, Start::Bias(&bias), &how);
+                let title = format!("propagate {way} {form} {kept}");
+                match draw {
+                    Some(_) => found.lists(title, &mut target, pool),
+                    None => found.activity(title, &target),
+                }
+            }
+        }
+    }
+    let mut target = Activity::new(ROWS, GROUPED).unwrap();
+    let bias = padded(&floats(26, GROUPED, signed));
+    let first = ones(ROWS, LOWER, &floats(27, ROWS * LOWER, binary));
+    let second = activity(ROWS, UPPER, &floats(28, ROWS * UPPER, sparse));
+    let below = weights(LOWER, GROUPED, 29, small);
+    let above = weights(GROUPED, UPPER, 30, small);
+    let start = Start::Bias(&bias);
+    propagate(pool, &mut target, &first, Read::Lists, &below, Direction::Up, start, &Settle::INPUTS);
+    let how = Settle { kind: Kind::Softmax { size: SIZE }, keep: Keep::Means, draw: Some(stream()) };
+    propagate(pool, &mut target, &second, Read::Lists, &above, Direction::Down, Start::Partial, &how);
+    found.lists("propagate two connections", &mut target, pool);
+}
+
+fn settling(found: &mut Found, pool: &Pool) {
+    for (name, kind) in KINDS {
+        let bias = padded(&floats(31, GROUPED, signed));
+        for (kept, keep) in KEEP {
+            let mut target = Activity::new(ROWS, GROUPED).unwrap();
+            settle_on_bias(pool, &mut target, &bias, &Settle { kind, keep, draw: Some(stream()) });
+            found.lists(format!("settle {name} {kept}"), &mut target, pool);
+        }
+    }
+}
+
+fn sums(found: &mut Found, pool: &Pool) {
+    let inputs = activity(ROWS, GROUPED, &floats(41, ROWS * GROUPED, signed));
+    let weights = weights(LOWER, GROUPED, 42, signed);
+    for (name, kind) in KINDS {
+        let mut out = vec![0.0; ROWS];
+        add_log_partitions(pool, &inputs, kind, None, &mut out);
+        add_log_partitions(pool, &inputs, kind, Some((&weights, 17)), &mut out);
+        found.hash(format!("log partition {name}"), |hash| {
+            hash.doubles(&out);
+        });
+    }
+    let binary = ones(ROWS, LOWER, &floats(43, ROWS * LOWER, binary));
+    let sparse = activity(ROWS, LOWER, &floats(44, ROWS * LOWER, sparse));
+    let vector = floats(45, LOWER, signed);
+    let mut dots = vec![0.0; ROWS];
+    add_row_dots(&binary, Read::Lists, &vector, &mut dots);
+    add_row_dots(&sparse, Read::Lists, &vector, &mut dots);
+    add_row_dots(&sparse, Read::Values, &vector, &mut dots);
+    found.hash("dots", |hash| {
+        hash.doubles(&dots);
+    });
+    let other = activity(ROWS, LOWER, &floats(46, ROWS * LOWER, unit));
+    let distances =
+        [squared_distance(&binary, Read::Lists, &other), squared_distance(&sparse, Read::Values, &other)];
+    found.hash("squared distances", |hash| {
+        hash.doubles(&distances);
+    });
+    found.hash("sums", |hash| {
+        hash.doubles(&[sum_of_values(&other), weights.sum_of_squares()]);
+    });
+    let mut rows: Vec<f64> = floats(47, ROWS * 7, signed).iter().map(|&x| f64::from(x) * 64.0).collect();
+    rows.chunks_mut(7).for_each(normalise_f64);
+    found.hash("normalise rows", |hash| {
+        hash.doubles(&rows);
+    });
+}
+
+fn learning(found: &mut Found, pool: &Pool) {
+    let h0 = activity(ROWS, UPPER, &floats(51, ROWS * UPPER, unit));
+    let h1 = activity(ROWS, UPPER, &floats(52, ROWS * UPPER, unit));
+    let of = |seed, kind| floats(seed, ROWS * LOWER, kind);
+    let listed_ones = |values: &[f32]| (ones(ROWS, LOWER, values), Read::Lists);
+    let reals = |values: &[f32]| (activity(ROWS, LOWER, values), Read::Lists);
+    let plain = |values: &[f32]| (activity(ROWS, LOWER, values), Read::Values);
+    let forms = [
+        ("ones", listed_ones(&of(53, binary)), listed_ones(&of(54, binary))),
+        ("reals", reals(&of(55, sparse)), reals(&of(56, sparse))),
+        ("values", plain(&of(55, sparse)), plain(&of(56, sparse))),
+        ("ones and reals", listed_ones(&of(53, binary)), reals(&of(56, sparse))),
+        ("ones and values", listed_ones(&of(53, binary)), plain(&of(56, sparse))),
+    ];
+    let step = |rate| Step { rate, momentum: 0.9, cost: 0.001 };
+    for (name, (v0, read0), (v1, read1)) in &forms {
+        let mut weights = weights(LOWER, UPPER, 57, small);
+        let mut learner = Learner::new(LOWER, UPPER, ROWS).unwrap();
+        let outcomes = [0.5, 0.25, 0.125].map(|rate| {
+            let positive = Phase { lower: v0, read: *read0, upper: &h0 };
+            let negative = Phase { lower: v1, read: *read1, upper: &h1 };
+            learner.learn(pool, &mut weights, positive, negative, step(rate)).unwrap()
+        });
+        learned(found, &format!("learn {name}"), &weights, &learner, &outcomes);
+    }
+    let mut weights = weights(LOWER, UPPER, 58, small);
+    let mut learner = Learner::new(LOWER, UPPER, 0).unwrap();
+    learner.write_velocity(&floats(59, LOWER * UPPER, small));
+    let gradient = floats(60, LOWER * UPPER, signed);
+    let outcomes = [0.5, 0.25].map(|rate| learner.step(pool, &mut weights, &gradient, step(rate)));
+    learned(found, "step", &weights, &learner, &outcomes);
+}
+
+/// An update that went well has the code 0 at the edge.
+fn learned(found: &mut Found, name: &str, weights: &Weights, learner: &Learner, outcomes: &[bool]) {
+    let (mut w, mut v) = (vec![0.0; LOWER * UPPER], vec![0.0; LOWER * UPPER]);
+    weights.read(&mut w);
+    learner.read_velocity(&mut v);
+    let codes: Vec<f64> = outcomes.iter().map(|finite| f64::from(!finite)).collect();
+    found.hash(name, |hash| {
+        hash.floats(&w).floats(&v).doubles(&codes);
+    });
+}
+
+fn biases(found: &mut Found) {
+    let a = ones(ROWS, LOWER, &floats(61, ROWS * LOWER, binary));
+    let b = ones(ROWS, LOWER, &floats(62, ROWS * LOWER, binary));
+    let c = activity(ROWS, LOWER, &floats(63, ROWS * LOWER, unit));
+    let mut bias = padded(&floats(64, LOWER, signed));
+    let mut velocity = padded(&floats(65, LOWER, small));
+    let step = |rate| Step { rate, momentum: 0.9, cost: 0.0 };
+    learn_bias(&mut bias, &mut velocity, (&a, Read::Lists), (&b, Read::Lists), step(0.5));
+    learn_bias(&mut bias, &mut velocity, (&a, Read::Lists), (&c, Read::Values), step(0.25));
+    found.hash("learn bias", |hash| {
+        hash.floats(floats_of(&bias)).floats(floats_of(&velocity));
+    });
+    step_bias(&mut bias, &mut velocity, &floats(66, LOWER, signed), step(0.5));
+    found.hash("step bias", |hash| {
+        hash.floats(floats_of(&bias)).floats(floats_of(&velocity));
+    });
+}
+
+fn exactly(found: &mut Found, pool: &Pool) {
+    let (lower, upper) = (12, 6);
+    let machine = Machine {
+        lower: &[
+            Group { kind: Kind::Bernoulli, units: 7 },
+            Group { kind: Kind::Softmax { size: 5 }, units: 5 },
+        ],
+        upper: &[Group { kind: Kind::Bernoulli, units: 6 }],
+        weights: &floats(71, lower * upper, signed),
+        lower_bias: &floats(72, lower, signed),
+        upper_bias: &floats(73, upper, signed),
+    };
+    let log_z = exact::log_partition(pool, &machine, Enumerate::Fewer).unwrap();
+    let (again, averages) = exact::expectations(pool, &machine, Enumerate::Fewer).unwrap();
+    found.hash("exact", |hash| {
+        hash.doubles(&[log_z, again]).doubles(&averages.products);
+        hash.doubles(&averages.lower).doubles(&averages.upper);
+    });
+}
+
+fn digests(pool: &Pool) -> String {
+    let mut found = Found::default();
+    random(&mut found);
+    elementwise(&mut found);
+    gathering(&mut found, pool);
+    propagation(&mut found, pool);
+    settling(&mut found, pool);
+    sums(&mut found, pool);
+    learning(&mut found, pool);
+    biases(&mut found);
+    exactly(&mut found, pool);
+    found.json()
+}
+
+#[test]
+fn digests_are_written_and_do_not_depend_on_how_tasks_are_run() {
+    let serial = digests(&Pool::SERIAL);
+    let reversed = Pool { threads: 3, run: &|tasks, work| (0..tasks).rev().for_each(work) };
+    assert_eq!(serial, digests(&reversed));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/digests");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("native.json"), serial).unwrap();
+}

@@ -1,0 +1,252 @@
+//! Exact sums against a plain enumeration of both sides, and against what calculus says about them.
+
+mod twins;
+
+use twins::*;
+use wakesleep_kernels::disjoint::Pool;
+use wakesleep_kernels::exact::{
+    Enumerate, Expectations, Group, Machine, expectations, log_partition, states,
+};
+use wakesleep_kernels::units::Kind;
+
+fn bernoulli(units: usize) -> Group {
+    Group { kind: Kind::Bernoulli, units }
+}
+
+fn softmax(groups: usize, size: usize) -> Group {
+    Group { kind: Kind::Softmax { size }, units: groups * size }
+}
+
+struct Model {
+    lower: Vec<Group>,
+    upper: Vec<Group>,
+    weights: Vec<f32>,
+    lower_bias: Vec<f32>,
+    upper_bias: Vec<f32>,
+}
+
+impl Model {
+    fn new(lower: &[Group], upper: &[Group], scale: f32, seed: u64) -> Model {
+        let numbers = &mut Numbers(seed);
+        let mut vector = |length: usize| -> Vec<f32> { (0..length).map(|_| numbers.signed(scale)).collect() };
+        let (below, above) = (units(lower), units(upper));
+        Model {
+            lower: lower.to_vec(),
+            upper: upper.to_vec(),
+            weights: vector(below * above),
+            lower_bias: vector(below),
+            upper_bias: vector(above),
+        }
+    }
+
+    fn machine(&self) -> Machine<'_> {
+        Machine {
+            lower: &self.lower,
+            upper: &self.upper,
+            weights: &self.weights,
+            lower_bias: &self.lower_bias,
+            upper_bias: &self.upper_bias,
+        }
+    }
+
+    fn minus_energy(&self, v: &[f64], h: &[f64]) -> f64 {
+        let mut sum = 0.0;
+        for (v, b) in v.iter().zip(&self.lower_bias) {
+            sum += v * f64::from(*b);
+        }
+        for (j, h) in h.iter().enumerate() {
+            sum += h * f64::from(self.upper_bias[j]);
+            for (i, v) in v.iter().enumerate() {
+                sum += v * f64::from(self.weights[j * self.lower_bias.len() + i]) * h;
+            }
+        }
+        sum
+    }
+
+    /// `log Z` and averages, from every pair of states, with nothing summed in closed form.
+    fn enumerated(&self) -> (f64, Expectations) {
+        let (below, above) = (all_states(&self.lower), all_states(&self.upper));
+        let pairs = || below.iter().flat_map(|v| above.iter().map(move |h| (v, h)));
+        let largest = pairs().map(|(v, h)| self.minus_energy(v, h)).fold(f64::NEG_INFINITY, f64::max);
+        let weight = |v: &[f64], h: &[f64]| libm::exp(self.minus_energy(v, h) - largest);
+        let z: f64 = pairs().map(|(v, h)| weight(v, h)).sum();
+        let mut averages = Expectations {
+            products: vec![0.0; self.weights.len()],
+            lower: vec![0.0; self.lower_bias.len()],
+            upper: vec![0.0; self.upper_bias.len()],
+        };
+        for (v, h) in pairs() {
+            let p = weight(v, h) / z;
+            v.iter().zip(&mut averages.lower).for_each(|(v, sum)| *sum += p * v);
+            h.iter().zip(&mut averages.upper).for_each(|(h, sum)| *sum += p * h);
+            for (j, h) in h.iter().enumerate() {
+                for (i, v) in v.iter().enumerate() {
+                    averages.products[j * v_length(self) + i] += p * v * h;
+                }
+            }
+        }
+        (largest + libm::log(z), averages)
+    }
+}
+
+fn v_length(model: &Model) -> usize {
+    model.lower_bias.len()
+}
+
+fn units(layer: &[Group]) -> usize {
+    layer.iter().map(|group| group.units).sum()
+}
+
+/// All states of a layer: every string of zeros and ones that has one unit on in each softmax group.
+fn all_states(layer: &[Group]) -> Vec<Vec<f64>> {
+    let n = units(layer);
+    (0..1usize << n)
+        .map(|bits| (0..n).map(|unit| (bits >> unit & 1) as f64).collect::<Vec<f64>>())
+        .filter(|state| {
+            let mut first = 0;
+            layer.iter().all(|group| {
+                let part = &state[first..first + group.units];
+                first += group.units;
+                match group.kind {
+                    Kind::Bernoulli => true,
+                    Kind::Softmax { size } => part.chunks(size).all(|group| group.iter().sum::<f64>() == 1.0),
+                }
+            })
+        })
+        .collect()
+}
+
+fn models() -> Vec<Model> {
+    let (binary, groups) = (bernoulli(5), softmax(2, 3));
+    let layers: [(&[Group], &[Group]); 8] = [
+        (&[binary], &[bernoulli(7)]),
+        (&[binary], &[groups]),
+        (&[groups], &[binary]),
+        (&[groups], &[softmax(1, 4)]),
+        (&[bernoulli(4), softmax(1, 3)], &[bernoulli(5)]),
+        (&[softmax(1, 3), bernoulli(2)], &[bernoulli(2), softmax(2, 2)]),
+        (&[bernoulli(1)], &[bernoulli(11)]),
+        (&[softmax(3, 1)], &[bernoulli(3)]),
+    ];
+    let scales = [0.1, 1.0, 5.0];
+    let all = layers.iter().flat_map(|layers| scales.iter().map(move |scale| (layers, *scale)));
+    all.enumerate().map(|(seed, ((lower, upper), scale))| Model::new(lower, upper, scale, seed as u64)).collect()
+}
+
+fn assert_close(fast: &[f64], slow: &[f64]) {
+    assert_eq!(fast.len(), slow.len());
+    for (fast, slow) in fast.iter().zip(slow) {
+        assert!((fast - slow).abs() < 1e-12, "{fast} is not {slow}");
+    }
+}
+
+#[test]
+fn sums_and_averages_are_those_of_all_pairs_of_states() {
+    for model in models() {
+        let (slow, slow_averages) = model.enumerated();
+        for side in [Enumerate::Lower, Enumerate::Upper, Enumerate::Fewer] {
+            let log_z = log_partition(&Pool::SERIAL, &model.machine(), side).unwrap();
+            assert!((log_z - slow).abs() < 1e-12 * slow.abs().max(1.0), "{log_z} is not {slow}");
+            let (same, averages) = expectations(&Pool::SERIAL, &model.machine(), side).unwrap();
+            assert_eq!(same.to_bits(), log_z.to_bits());
+            assert_close(&averages.products, &slow_averages.products);
+            assert_close(&averages.lower, &slow_averages.lower);
+            assert_close(&averages.upper, &slow_averages.upper);
+        }
+    }
+}
+
+/// The comparison must be able to fail: a bias, a weight or a side confused.
+#[test]
+fn planted_faults_of_exact_sums_are_seen() {
+    let mut model = Model::new(&[bernoulli(5)], &[bernoulli(5)], 1.0, 9);
+    let log_z = |model: &Model| log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    let right = log_z(&model);
+    let turned = Matrix { rows: 5, columns: 5, values: model.weights.clone() }.transposed();
+    let straight = std::mem::replace(&mut model.weights, turned.values);
+    assert!((log_z(&model) - right).abs() > 1e-6);
+    model.weights = straight;
+    std::mem::swap(&mut model.lower_bias, &mut model.upper_bias);
+    assert!((log_z(&model) - right).abs() > 1e-6);
+}
+
+#[test]
+fn every_way_of_running_gives_the_same_bits() {
+    let model = Model::new(&[bernoulli(9), softmax(1, 3)], &[bernoulli(20)], 0.7, 3);
+    let bits = |pool: &Pool| {
+        let (log_z, averages) = expectations(pool, &model.machine(), Enumerate::Lower).unwrap();
+        let all = [&averages.products, &averages.lower, &averages.upper].map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+        (log_z.to_bits(), all)
+    };
+    let serial = bits(&Pool::SERIAL);
+    each_pool(|pool| assert_eq!(bits(pool), serial));
+}
+
+#[test]
+fn averages_are_the_slopes_of_log_z() {
+    let mut model = Model::new(&[bernoulli(6)], &[bernoulli(3), softmax(1, 3)], 1.0, 14);
+    let (_, averages) = expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    let log_z = |model: &Model| log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    for place in [0, 7, 20, 35] {
+        let middle = model.weights[place];
+        let (above, below) = (middle + 1e-3, middle - 1e-3);
+        model.weights[place] = above;
+        let high = log_z(&model);
+        model.weights[place] = below;
+        let low = log_z(&model);
+        model.weights[place] = middle;
+        let slope = (high - low) / (f64::from(above) - f64::from(below));
+        assert!((slope - averages.products[place]).abs() < 1e-6, "{slope}");
+    }
+}
+
+#[test]
+fn without_weights_log_z_is_in_closed_form_however_large_the_summed_side() {
+    let mut model = Model::new(&[bernoulli(784)], &[bernoulli(10)], 2.0, 1);
+    model.weights.fill(0.0);
+    let softplus = |x: &f32| libm::log1p(libm::exp(f64::from(*x)));
+    let wanted: f64 = model.lower_bias.iter().chain(&model.upper_bias).map(softplus).sum();
+    let log_z = log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    assert!((log_z - wanted).abs() < 1e-9, "{log_z} is not {wanted}");
+}
+
+#[test]
+fn energies_of_thousands_of_nats_do_not_overflow() {
+    let mut model = Model::new(&[bernoulli(4)], &[bernoulli(4)], 1.0, 1);
+    model.weights.fill(500.0);
+    let (log_z, averages) = expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    let all = model.minus_energy(&[1.0; 4], &[1.0; 4]);
+    assert!((log_z - all).abs() < 1e-9);
+    assert_close(&averages.products, &[1.0; 16]);
+    model.weights.fill(-500.0);
+    let (log_z, averages) = expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    assert!(log_z.is_finite() && averages.products.iter().all(|x| x.abs() < 1e-100));
+}
+
+#[test]
+fn numbers_that_are_not_finite_do_not_look_like_an_answer() {
+    for bad in [f32::NAN, f32::INFINITY] {
+        let mut model = Model::new(&[bernoulli(3)], &[bernoulli(3)], 1.0, 1);
+        model.weights[4] = bad;
+        let log_z = log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+        assert!(!log_z.is_finite());
+    }
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_the_other_side_taken_where_it_is_not() {
+    assert_eq!(states(&[bernoulli(25)]), Some(1 << 25));
+    assert_eq!(states(&[bernoulli(26)]), None);
+    assert_eq!(states(&[softmax(5, 10)]), Some(100_000));
+    assert_eq!(states(&[softmax(8, 10)]), None);
+    assert_eq!(states(&[bernoulli(65_535)]), None);
+    assert_eq!(states(&[bernoulli(3), softmax(1, 10)]), Some(80));
+    assert_eq!(states(&[]), Some(1));
+    let model = Model::new(&[bernoulli(30)], &[bernoulli(3)], 1.0, 1);
+    let log_z = |side| log_partition(&Pool::SERIAL, &model.machine(), side);
+    assert_eq!(log_z(Enumerate::Lower), None);
+    assert_eq!(log_z(Enumerate::Fewer), log_z(Enumerate::Upper));
+    let model = Model::new(&[bernoulli(30)], &[bernoulli(30)], 1.0, 1);
+    assert!(log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).is_none());
+    assert!(expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).is_none());
+}

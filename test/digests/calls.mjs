@@ -1,0 +1,409 @@
+/**
+ * Seeded calls of every kernel through an artefact's real exports, each with the digest of what it gave. The same calls,
+ * in Rust, are in crates/kernels/tests/digests.rs: the digests must be the same natively, in every artefact, on every
+ * host and with every number of threads. No host's names are used here, so that it runs anywhere.
+ *
+ * Every name of a call stands in both files. Numbers come from a 32-bit generator (xorshift), which both have too.
+ */
+
+/**
+ * Digests by name. `runtime` is what `load()` gives below the engine: `kernels` are the exports, and
+ * `views.bytes(address, length)` is a `Uint8Array` over the memory.
+ */
+export function digests(runtime) {
+  const calls = new Calls(runtime);
+  calls.random();
+  calls.elementwise();
+  calls.gathering();
+  calls.propagation();
+  calls.settling();
+  calls.sums();
+  calls.learning();
+  calls.biases();
+  calls.exact();
+  return calls.found;
+}
+
+// ---- Numbers ----
+
+/** `count` words from a seed that is not zero. */
+function words(seed, count) {
+  let state = seed;
+  return Uint32Array.from({ length: count }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state >>> 0;
+  });
+}
+
+const unit = (word) => (word >>> 8) / 16_777_216;
+
+/** What a word becomes; all are exact in f32. */
+const KINDS = {
+  unit,
+  signed: (word) => unit(word) * 2 - 1,
+  binary: (word) => (unit(word) < 0.25 ? 1 : 0),
+  sparse: (word) => (word % 4 === 0 ? unit(word) * 2 - 1 : 0),
+  small: (word) => (unit(word) * 2 - 1) / 8,
+};
+
+function floats(seed, count, kind) {
+  return Float32Array.from(words(seed, count), KINDS[kind]);
+}
+
+function bytes(seed, count) {
+  return Uint8Array.from(words(seed, count), (word) => (word % 2 === 0 ? word >>> 24 : 0));
+}
+
+// ---- Hashing ----
+
+/** FNV-1a with 64 bits, in two halves. */
+class Hash {
+  high = 0xcbf29ce4;
+  low = 0x84222325;
+
+  /** Adds bytes as they lie in memory. */
+  bytes(values) {
+    let { high, low } = this;
+    for (const byte of values) {
+      low = (low ^ byte) >>> 0;
+      // The prime is 2^40 + 0x1b3.
+      const product = low * 0x1b3;
+      high = (Math.imul(high, 0x1b3) + ((low << 8) >>> 0) + Math.floor(product / 4_294_967_296)) >>> 0;
+      low = product >>> 0;
+    }
+    this.high = high;
+    this.low = low;
+    return this;
+  }
+
+  /** Adds f32 numbers, every NaN as the same one: which one comes out is nobody's promise. */
+  floats(values) {
+    return this.bytes(new Uint8Array(Float32Array.from(values, (x) => (Number.isNaN(x) ? Number.NaN : x)).buffer));
+  }
+
+  doubles(values) {
+    return this.bytes(new Uint8Array(Float64Array.from(values, (x) => (Number.isNaN(x) ? Number.NaN : x)).buffer));
+  }
+
+  hex() {
+    return [this.high, this.low].map((half) => half.toString(16).padStart(8, '0')).join('');
+  }
+}
+
+// ---- Calls ----
+
+const LOWER = 53;
+const UPPER = 41;
+const ROWS = 23;
+const DATA_ROWS = 40;
+/** Units of the softmax layer: eight groups of five. */
+const GROUPED = 40;
+const SIZE = 5;
+const KEEP = { inputs: 0, means: 1, states: 2 };
+const BERNOULLI = 0;
+const SOFTMAX = 1;
+const BINARISE = 3;
+const TRAIN = 4;
+const INITIAL = 1;
+
+class Calls {
+  found = {};
+
+  constructor({ kernels, views }) {
+    this.kernels = kernels;
+    this.views = views;
+    this.unused = this.zeros(64);
+    this.stream = this.streamOf(TRAIN, 2, 9, 1);
+  }
+
+  // -- Helpers --
+
+  streamOf(purpose, layer, update, sweep) {
+    const stream = new this.kernels.Stream(0x1234_5678, 7, purpose, layer);
+    stream.at(update, sweep);
+    return stream;
+  }
+
+  zeros(byteLength) {
+    return this.kernels.Buffer.allocate(byteLength);
+  }
+
+  view(buffer, Type = Float32Array) {
+    const all = this.views.bytes(buffer.address, buffer.byteLength);
+    return new Type(all.buffer, all.byteOffset, Math.floor(all.byteLength / Type.BYTES_PER_ELEMENT));
+  }
+
+  buffer(values) {
+    const buffer = this.zeros(values.byteLength);
+    this.view(buffer, values.constructor).set(values);
+    return buffer;
+  }
+
+  padded(values) {
+    const buffer = this.zeros(this.kernels.paddedUnits(values.length) * 4);
+    this.view(buffer).set(values);
+    return buffer;
+  }
+
+  hash(name, fill) {
+    const hash = new Hash();
+    fill(hash);
+    this.found[name] = hash.hex();
+  }
+
+  hashFloats(name, ...buffers) {
+    this.hash(name, (hash) => {
+      for (const buffer of buffers) hash.floats(this.view(buffer));
+    });
+  }
+
+  hashDoubles(name, ...values) {
+    this.hash(name, (hash) => hash.doubles(values));
+  }
+
+  valuesOf(activity) {
+    const out = this.zeros(activity.rows * activity.units * 4);
+    activity.readValues(out);
+    return this.view(out).slice();
+  }
+
+  hashActivity(name, activity) {
+    this.hash(name, (hash) => hash.floats(this.valuesOf(activity)));
+  }
+
+  /** Values, and what is listed. */
+  hashLists(name, activity) {
+    this.hash(name, (hash) => {
+      hash.floats(this.valuesOf(activity)).doubles([activity.listed()]);
+      activity.spreadLists();
+      hash.floats(this.valuesOf(activity));
+    });
+  }
+
+  activity(rows, units, values) {
+    const activity = this.kernels.Activity.create(rows, units);
+    activity.writeValues(this.buffer(values));
+    return activity;
+  }
+
+  /** Lists of ones from zeros and ones. */
+  ones(rows, units, values) {
+    const activity = this.kernels.Activity.create(rows, units);
+    const order = this.buffer(Uint32Array.from({ length: rows }, (_, row) => row));
+    activity.gatherStates(this.buffer(values), false, 1, order, 0, this.streamOf(BINARISE, 0, 0, 0));
+    return activity;
+  }
+
+  weights(lower, upper, seed, kind) {
+    const weights = this.kernels.Weights.create(lower, upper);
+    weights.write(this.buffer(floats(seed, lower * upper, kind)));
+    return weights;
+  }
+
+  // -- The calls --
+
+  random() {
+    const counter = this.buffer(words(1, 4));
+    this.hash('philox', (hash) => {
+      for (let i = 0; i < 100; i++) {
+        this.kernels.philox(0xdead_beef, i, counter);
+        hash.bytes(this.view(counter, Uint8Array));
+      }
+    });
+    for (const length of [1, 2, 1000, 60_000]) {
+      const order = this.zeros(length * 4);
+      this.kernels.permutation(5, 6, 7, 1, order);
+      this.hash(`permutation ${length}`, (hash) => hash.bytes(this.view(order, Uint8Array)));
+    }
+    const normal = this.zeros(10_003 * 4);
+    this.streamOf(INITIAL, 3, 0, 0).normal(4, 0.01, normal, 0, 10_003);
+    this.hashFloats('normal', normal);
+  }
+
+  elementwise() {
+    // All signs, exponents and some of the mantissas; one NaN stands for all.
+    const patterns = Uint32Array.from({ length: 65_536 }, (_, i) => (i * 65_521) >>> 0);
+    const isNaNPattern = (pattern) => (pattern & 0x7fff_ffff) > 0x7f80_0000;
+    for (const [index, name] of ['exp', 'log', 'logistic', 'softplus'].entries()) {
+      const values = this.buffer(patterns.map((pattern) => (isNaNPattern(pattern) ? 0x7fc0_0000 : pattern)));
+      this.kernels.elementwise(index, values);
+      this.hashFloats(name, values);
+    }
+  }
+
+  gathering() {
+    const order = this.buffer(Uint32Array.from(words(11, ROWS + 5), (word) => word % DATA_ROWS));
+    const pixels = this.buffer(bytes(12, DATA_ROWS * LOWER));
+    const numbers = this.buffer(floats(13, DATA_ROWS * LOWER, 'sparse'));
+    const chances = this.buffer(floats(14, DATA_ROWS * LOWER, 'unit'));
+    const gathered = () => this.kernels.Activity.create(ROWS, LOWER);
+    const scale = Math.fround(1 / 255);
+    let activity = gathered();
+    activity.gather(pixels, true, scale, order, 5);
+    this.hashLists('gather u8', activity);
+    activity.gather(numbers, false, 0.5, order, 2);
+    this.hashLists('gather f32', activity);
+    activity = gathered();
+    activity.gatherStates(pixels, true, scale, order, 5, this.streamOf(BINARISE, 0, 3, 0));
+    this.hashLists('gather states u8', activity);
+    activity = gathered();
+    activity.gatherStates(chances, false, 1, order, 1, this.streamOf(BINARISE, 0, 4, 0));
+    this.hashLists('gather states f32', activity);
+    const labels = this.buffer(Uint8Array.from(words(15, DATA_ROWS), (word) => word % 10));
+    activity = this.kernels.Activity.create(ROWS, 10);
+    activity.gatherLabels(labels, order, 0);
+    this.hashLists('gather labels', activity);
+  }
+
+  propagation() {
+    for (const up of [true, false]) {
+      const [sources, targets] = up ? [LOWER, UPPER] : [UPPER, LOWER];
+      const weights = this.weights(LOWER, UPPER, 21, 'signed');
+      const bias = this.padded(floats(22, targets, 'signed'));
+      const binary = floats(23, ROWS * sources, 'binary');
+      const sparse = floats(24, ROWS * sources, 'sparse');
+      const dense = floats(25, ROWS * sources, 'signed');
+      const forms = [
+        ['ones', this.ones(ROWS, sources, binary), true],
+        ['reals', this.activity(ROWS, sources, sparse), true],
+        ['crowded reals', this.activity(ROWS, sources, dense), true],
+        ['values', this.activity(ROWS, sources, dense), false],
+      ];
+      for (const [form, source, lists] of forms) {
+        for (const [name, keep] of Object.entries(KEEP)) {
+          const target = this.kernels.Activity.create(ROWS, targets);
+          const draw = name !== 'inputs';
+          target.propagate(source, lists, weights, up, bias, false, BERNOULLI, 1, keep, draw, this.stream);
+          const title = `propagate ${up ? 'up' : 'down'} ${form} ${name}`;
+          if (draw) this.hashLists(title, target);
+          else this.hashActivity(title, target);
+        }
+      }
+    }
+    const target = this.kernels.Activity.create(ROWS, GROUPED);
+    const bias = this.padded(floats(26, GROUPED, 'signed'));
+    const first = this.ones(ROWS, LOWER, floats(27, ROWS * LOWER, 'binary'));
+    const second = this.activity(ROWS, UPPER, floats(28, ROWS * UPPER, 'sparse'));
+    const below = this.weights(LOWER, GROUPED, 29, 'small');
+    const above = this.weights(GROUPED, UPPER, 30, 'small');
+    target.propagate(first, true, below, true, bias, false, SOFTMAX, SIZE, KEEP.inputs, false, this.stream);
+    target.propagate(second, true, above, false, this.unused, true, SOFTMAX, SIZE, KEEP.means, true, this.stream);
+    this.hashLists('propagate two connections', target);
+  }
+
+  settling() {
+    for (const [name, kind, size] of [
+      ['bernoulli', BERNOULLI, 1],
+      ['softmax', SOFTMAX, SIZE],
+    ]) {
+      const bias = this.padded(floats(31, GROUPED, 'signed'));
+      for (const [kept, keep] of Object.entries(KEEP)) {
+        const target = this.kernels.Activity.create(ROWS, GROUPED);
+        target.settleOnBias(bias, kind, size, keep, true, this.stream);
+        this.hashLists(`settle ${name} ${kept}`, target);
+      }
+    }
+  }
+
+  sums() {
+    const inputs = this.activity(ROWS, GROUPED, floats(41, ROWS * GROUPED, 'signed'));
+    const weights = this.weights(LOWER, GROUPED, 42, 'signed');
+    for (const [name, kind, size] of [
+      ['bernoulli', BERNOULLI, 1],
+      ['softmax', SOFTMAX, SIZE],
+    ]) {
+      const out = this.zeros(ROWS * 8);
+      inputs.addLogPartition(kind, size, out);
+      inputs.addLogPartitionWith(kind, size, weights, 17, out);
+      this.hashDoubles(`log partition ${name}`, ...this.view(out, Float64Array));
+    }
+    const binary = this.ones(ROWS, LOWER, floats(43, ROWS * LOWER, 'binary'));
+    const sparse = this.activity(ROWS, LOWER, floats(44, ROWS * LOWER, 'sparse'));
+    const vector = this.buffer(floats(45, LOWER, 'signed'));
+    const dots = this.zeros(ROWS * 8);
+    binary.addDots(true, vector, dots);
+    sparse.addDots(true, vector, dots);
+    sparse.addDots(false, vector, dots);
+    this.hashDoubles('dots', ...this.view(dots, Float64Array));
+    const other = this.activity(ROWS, LOWER, floats(46, ROWS * LOWER, 'unit'));
+    const distances = [binary.squaredDistance(true, other), sparse.squaredDistance(false, other)];
+    this.hashDoubles('squared distances', ...distances);
+    this.hashDoubles('sums', other.sumOfValues(), weights.sumOfSquares());
+    const columns = 7;
+    const rows = this.buffer(Float64Array.from(floats(47, ROWS * columns, 'signed'), (x) => x * 64));
+    this.kernels.normaliseRows(rows, columns);
+    this.hashDoubles('normalise rows', ...this.view(rows, Float64Array));
+  }
+
+  learning() {
+    const h0 = this.activity(ROWS, UPPER, floats(51, ROWS * UPPER, 'unit'));
+    const h1 = this.activity(ROWS, UPPER, floats(52, ROWS * UPPER, 'unit'));
+    const binary = [floats(53, ROWS * LOWER, 'binary'), floats(54, ROWS * LOWER, 'binary')];
+    const sparse = [floats(55, ROWS * LOWER, 'sparse'), floats(56, ROWS * LOWER, 'sparse')];
+    const ones = (values) => [this.ones(ROWS, LOWER, values), true];
+    const reals = (values) => [this.activity(ROWS, LOWER, values), true];
+    const plain = (values) => [this.activity(ROWS, LOWER, values), false];
+    const forms = {
+      ones: binary.map(ones),
+      reals: sparse.map(reals),
+      values: sparse.map(plain),
+      'ones and reals': [ones(binary[0]), reals(sparse[1])],
+      'ones and values': [ones(binary[0]), plain(sparse[1])],
+    };
+    for (const [name, [[v0, lists0], [v1, lists1]]] of Object.entries(forms)) {
+      const weights = this.weights(LOWER, UPPER, 57, 'small');
+      const learner = this.kernels.Learner.create(LOWER, UPPER, ROWS);
+      const outcomes = [0.5, 0.25, 0.125].map((rate) =>
+        learner.learn(weights, v0, lists0, h0, v1, lists1, h1, rate, 0.9, 0.001),
+      );
+      this.hashLearned(`learn ${name}`, weights, learner, outcomes);
+    }
+    const weights = this.weights(LOWER, UPPER, 58, 'small');
+    const learner = this.kernels.Learner.create(LOWER, UPPER, 0);
+    learner.write(this.buffer(floats(59, LOWER * UPPER, 'small')));
+    const gradient = this.buffer(floats(60, LOWER * UPPER, 'signed'));
+    const outcomes = [0.5, 0.25].map((rate) => learner.step(weights, gradient, rate, 0.9, 0.001));
+    this.hashLearned('step', weights, learner, outcomes);
+  }
+
+  hashLearned(name, weights, learner, outcomes) {
+    const [w, v] = [this.zeros(LOWER * UPPER * 4), this.zeros(LOWER * UPPER * 4)];
+    weights.read(w);
+    learner.read(v);
+    this.hash(name, (hash) => hash.floats(this.view(w)).floats(this.view(v)).doubles(outcomes));
+  }
+
+  biases() {
+    const a = this.ones(ROWS, LOWER, floats(61, ROWS * LOWER, 'binary'));
+    const b = this.ones(ROWS, LOWER, floats(62, ROWS * LOWER, 'binary'));
+    const c = this.activity(ROWS, LOWER, floats(63, ROWS * LOWER, 'unit'));
+    const bias = this.padded(floats(64, LOWER, 'signed'));
+    const velocity = this.padded(floats(65, LOWER, 'small'));
+    this.kernels.learnBias(bias, velocity, a, true, b, true, 0.5, 0.9);
+    this.kernels.learnBias(bias, velocity, a, true, c, false, 0.25, 0.9);
+    this.hashFloats('learn bias', bias, velocity);
+    this.kernels.stepBias(bias, velocity, this.buffer(floats(66, LOWER, 'signed')), 0.5, 0.9);
+    this.hashFloats('step bias', bias, velocity);
+  }
+
+  exact() {
+    // Seven binary units and a group of five below, six binary units above.
+    const [lower, upper] = [12, 6];
+    const parameters = [
+      this.buffer(floats(71, lower * upper, 'signed')),
+      this.buffer(floats(72, lower, 'signed')),
+      this.buffer(floats(73, upper, 'signed')),
+      this.buffer(Uint32Array.of(BERNOULLI, 7, 1, SOFTMAX, 5, 5)),
+      this.buffer(Uint32Array.of(BERNOULLI, 6, 1)),
+    ];
+    const out = [lower * upper, lower, upper].map((length) => this.zeros(length * 8));
+    const logPartitions = [
+      this.kernels.exactLogPartition(...parameters),
+      this.kernels.exactExpectations(...parameters, ...out),
+    ];
+    const expectations = out.flatMap((buffer) => Array.from(this.view(buffer, Float64Array)));
+    this.hashDoubles('exact', ...logPartitions, ...expectations);
+  }
+}

@@ -1,0 +1,89 @@
+/** Rows for the command: what a configuration's `data` or a DATA argument names, in an engine's memory. */
+import { createHash } from 'node:crypto';
+import type { Configuration } from '../config.js';
+import type { Dataset } from '../data/dataset.js';
+import { type DataRequest, type ResolvedData, resolveData } from '../data/named.js';
+import type { Engine } from '../engine.js';
+import { WakesleepError } from '../errors.js';
+import type { EvaluationData } from '../evaluate/evaluate.js';
+
+/** One set of rows as it was read: for run.json, so that a run says what it saw. */
+export interface DataDigest {
+  readonly name: string;
+  readonly rows: number;
+  /** Over the pixels as bytes, then the labels. */
+  readonly sha256: string;
+}
+
+/** Everything that a run reads. */
+export interface LoadedData extends EvaluationData {
+  readonly digests: readonly DataDigest[];
+}
+
+/** Rows of one set, as pictures. */
+export interface LoadedRows {
+  readonly rows: Dataset;
+  readonly height: number;
+  readonly width: number;
+  readonly digest: DataDigest;
+}
+
+/** Loads training, held-out and test rows; throws `DATA_MISSING`, `DATA_CORRUPT`, `OPTION_INVALID` and what they hold. */
+export async function loadData(
+  engine: Engine,
+  data: Configuration['data'],
+  dataFolder: string | undefined,
+): Promise<LoadedData> {
+  const names = namesOf(data);
+  const train = await loadRows(engine, names.train, { ...names.trainRequest, dataFolder });
+  const { height, width } = train;
+  const test =
+    names.test === undefined
+      ? undefined
+      : await loadRows(engine, names.test, { ...names.testRequest, dataFolder, height, width });
+  if (data.heldOut >= train.rows.rows) {
+    const wanted = `below the number of training rows, ${train.rows.rows}`;
+    throw new WakesleepError('OPTION_INVALID', `\`data.heldOut\` must be ${wanted}; got ${data.heldOut}.`, {
+      given: data.heldOut,
+      wanted,
+      where: 'data.heldOut',
+    });
+  }
+  const [rest, heldOut] = train.rows.split({ last: data.heldOut });
+  const digests = test === undefined ? [train.digest] : [train.digest, test.digest];
+  return { train: rest, heldOut: data.heldOut === 0 ? undefined : heldOut, test: test?.rows, height, width, digests };
+}
+
+/** Loads what one name or path stands for. */
+export async function loadRows(engine: Engine, name: string, request: DataRequest): Promise<LoadedRows> {
+  const found = await resolveData(name, request);
+  const { images, columns, labels, classes, height, width } = found;
+  const labelled = labels === undefined ? {} : { labels, classes: classes! };
+  const rows = engine.dataset({ rows: images, columns, scale: 1 / 255, name, ...labelled });
+  return { rows, height, width, digest: { name, rows: found.rows, sha256: digestOf(found) } };
+}
+
+function digestOf({ images, labels }: ResolvedData): string {
+  const hash = createHash('sha256').update(images);
+  return (labels === undefined ? hash : hash.update(labels)).digest('hex');
+}
+
+interface Names {
+  readonly train: string;
+  readonly trainRequest: DataRequest;
+  readonly test: string | undefined;
+  readonly testRequest: DataRequest;
+}
+
+function namesOf(data: Configuration['data']): Names {
+  if (data.name !== 'files') {
+    return { train: `${data.name}:train`, trainRequest: {}, test: `${data.name}:test`, testRequest: {} };
+  }
+  const { images, labels, classes, testImages, testLabels } = data;
+  return {
+    train: images,
+    trainRequest: { labels, classes },
+    test: testImages,
+    testRequest: { labels: testLabels, classes },
+  };
+}

@@ -1,0 +1,54 @@
+/** The pictures that the command makes of a model, as PNG. */
+import type { Dataset } from '../data/dataset.js';
+import { firstLayerFilters, type Generated } from '../evaluate/evaluate.js';
+import { pngGrid } from '../files/png.js';
+import type { Model } from '../model.js';
+
+/** The size of a picture of the visible layer, in pixels. */
+export interface PictureSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+const MOST_FILTERS = 400;
+const COLUMNS = 20;
+const GENERATED_COLUMNS = 10;
+
+/** Receptive fields: the weights of up to 400 first-layer units, each on its own scale, zero mid-grey. */
+export function filtersPicture(model: Model, { height, width }: PictureSize): Uint8Array {
+  const filters = firstLayerFilters(model);
+  const size = height * width;
+  const rows = Math.min(MOST_FILTERS, filters.length / size);
+  const tiles = filters.subarray(0, rows * size);
+  const columns = Math.min(COLUMNS, rows);
+  return pngGrid({ tiles, rows, tileHeight: height, tileWidth: width, columns, range: 'symmetric', scale: 2 });
+}
+
+/** Twenty rows of data, and below each its reconstruction after a pass of means to the top and back. */
+export function reconstructionsPicture(model: Model, data: Dataset, { height, width }: PictureSize): Uint8Array {
+  const rows = data.view(0, Math.min(COLUMNS, data.rows));
+  const tiles = new Float32Array(2 * rows.rows * height * width);
+  tiles.set(rows.values());
+  tiles.set(model.reconstruct(rows), rows.rows * height * width);
+  const grid = { rows: 2 * rows.rows, tileHeight: height, tileWidth: width, columns: rows.rows };
+  return pngGrid({ tiles, ...grid, range: 'unit', scale: 2 });
+}
+
+/** Generated rows: with labels a line for each class, ten of each; without, up to a hundred. */
+export function generatedPicture(generated: Generated, size: PictureSize): Uint8Array {
+  const { values, classes, rowsPerClass } = generated;
+  const pixels = size.height * size.width;
+  const perClass = classes === 1 ? Math.min(100, rowsPerClass) : Math.min(GENERATED_COLUMNS, rowsPerClass);
+  const tiles = new Float32Array(classes * perClass * pixels);
+  for (let group = 0; group < classes; group += 1) {
+    const first = group * rowsPerClass * pixels;
+    tiles.set(values.subarray(first, first + perClass * pixels), group * perClass * pixels);
+  }
+  return samplesPicture(tiles, classes * perClass, size);
+}
+
+/** Rows of the visible layer, ten beside one another. */
+export function samplesPicture(tiles: Float32Array, rows: number, { height, width }: PictureSize): Uint8Array {
+  const columns = Math.min(GENERATED_COLUMNS, rows);
+  return pngGrid({ tiles, rows, tileHeight: height, tileWidth: width, columns, range: 'unit', scale: 2 });
+}

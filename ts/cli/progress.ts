@@ -1,0 +1,127 @@
+/** How training is shown on stderr: a bar with rate and time left on a terminal, a line for each epoch otherwise. */
+import type { Graph } from '../graph/graph.js';
+import { unitsOf } from '../graph/graph.js';
+import { stackOf } from '../graph/machines.js';
+import type { Algorithm } from '../learn/algorithm.js';
+import type { Run } from '../learn/run.js';
+import type { Progress, TrainingRecord } from '../learn/training.js';
+import { duration, withThousands } from './output.js';
+
+/** Shows one run. */
+export interface ProgressDisplay {
+  /** An epoch has ended. */
+  record(record: TrainingRecord): void;
+  /** Takes the display away. */
+  stop(): void;
+}
+
+/** One phase of a run, for telling how much of all work is done. */
+interface PhaseWork {
+  readonly layer: string;
+  readonly epochs: number;
+  readonly batches: number;
+  readonly batchRows: number;
+  /** Work of one batch; only the ratio between phases counts. */
+  readonly weight: number;
+}
+
+/** How often the bar is drawn anew, in milliseconds. */
+const BAR_MS = 250;
+
+/** Starts showing a run that is about to be iterated. */
+export async function showProgress(run: Run): Promise<ProgressDisplay> {
+  const work = workOf(run.model.graph, run.algorithm, run.data.rows);
+  const clock = new Clock(work, run.progress);
+  return process.stderr.isTTY ? showBar(run, work, clock) : showLines(run, clock);
+}
+
+function showLines(run: Run, clock: Clock): ProgressDisplay {
+  return {
+    record: (record) => {
+      const { left } = clock.read(run.progress);
+      process.stderr.write(`${epochInWords(record)}, ${left}\n`);
+    },
+    stop: () => {},
+  };
+}
+
+async function showBar(run: Run, work: readonly PhaseWork[], clock: Clock): Promise<ProgressDisplay> {
+  const { default: cliProgress } = await import('cli-progress');
+  const bar = new cliProgress.SingleBar({
+    format: '{bar} {percentage} % | {what} | {rate} rows/s | {left}',
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+  });
+  const draw = () => {
+    const { progress } = run;
+    const phase = work[Math.min(progress.phase, work.length - 1)]!;
+    const epoch = Math.min(progress.epoch + 1, phase.epochs);
+    const { share, rowsPerSecond, left } = clock.read(progress);
+    const rate = rowsPerSecond === undefined ? '-' : withThousands(rowsPerSecond);
+    return [Math.floor(share * 1000), { what: `${phase.layer}, epoch ${epoch} of ${phase.epochs}`, rate, left }] as const;
+  };
+  bar.start(1000, ...draw());
+  const timer = setInterval(() => bar.update(...draw()), BAR_MS);
+  return {
+    record: () => bar.update(...draw()),
+    stop: () => {
+      clearInterval(timer);
+      bar.stop();
+    },
+  };
+}
+
+function epochInWords({ layer, epoch, epochs, reconstructionError, meanActivity, timing }: TrainingRecord): string {
+  const error = `error ${reconstructionError.toPrecision(4)}`;
+  const active = `${(100 * meanActivity).toFixed(1)} % active`;
+  return `${layer}, epoch ${epoch} of ${epochs}: ${error}, ${active}, ${withThousands(timing.rowsPerSecond)} rows/s`;
+}
+
+/** Rate and time left. */
+class Clock {
+  private readonly startedAt = performance.now();
+  private readonly atStart: number;
+  private readonly total: number;
+  private lastAt = performance.now();
+  private lastUpdates: number;
+
+  constructor(
+    private readonly work: readonly PhaseWork[],
+    progress: Progress,
+  ) {
+    this.total = work.reduce((sum, { epochs, batches, weight }) => sum + epochs * batches * weight, 0);
+    this.atStart = this.done(progress);
+    this.lastUpdates = progress.updates;
+  }
+
+  read(progress: Progress): { readonly share: number; readonly rowsPerSecond: number | undefined; readonly left: string } {
+    const now = performance.now();
+    const done = this.done(progress);
+    const rate = (done - this.atStart) / Math.max(1, now - this.startedAt);
+    const left = rate > 0 ? `${duration((this.total - done) / rate / 1000)} left` : 'starting';
+    const rows = (progress.updates - this.lastUpdates) * (this.work[progress.phase]?.batchRows ?? 0);
+    const rowsPerSecond = now > this.lastAt && rows > 0 ? (1000 * rows) / (now - this.lastAt) : undefined;
+    this.lastAt = now;
+    this.lastUpdates = progress.updates;
+    return { share: this.total > 0 ? done / this.total : 1, rowsPerSecond, left };
+  }
+
+  private done({ phase, epoch, batch }: Progress): number {
+    return this.work.reduce((sum, { epochs, batches, weight }, index) => {
+      if (index < phase) return sum + epochs * batches * weight;
+      return index === phase ? sum + (epoch * batches + batch) * weight : sum;
+    }, 0);
+  }
+}
+
+function workOf(graph: Graph, algorithm: Algorithm, rows: number): PhaseWork[] {
+  const { machines } = stackOf(graph);
+  const phases = algorithm.type === 'greedy' ? algorithm.phases : [algorithm];
+  return phases.map((phase, index) => {
+    const { upper, connections } = machines[index]!;
+    const batchRows = 'batchRows' in phase ? Math.min(phase.batchRows, rows) : rows;
+    const pairs = connections.reduce((sum, { lower }) => sum + unitsOf(graph, lower) * unitsOf(graph, upper), 0);
+    return { layer: upper, epochs: phase.epochs, batches: Math.ceil(rows / batchRows), batchRows, weight: pairs * batchRows };
+  });
+}

@@ -1,0 +1,215 @@
+/**
+ * `wakesleep train`: runs a recipe or a configuration, and leaves a folder with everything that came of it.
+ *
+ * 1. Read and check the configuration; start the engine; take the folder; load the data.
+ * 2. Begin, or go on from the folder's checkpoint.
+ * 3. Train: a line of metrics.jsonl and a checkpoint for each epoch, and checkpoints by the clock in between.
+ * 4. Write the model; measure it; draw pictures; say so in run.json.
+ */
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import {
+  FREE_ON_RESUME,
+  parseConfiguration,
+  type ReadConfiguration,
+  readConfiguration,
+} from '../config.js';
+import { type Engine, load } from '../engine.js';
+import { WakesleepError } from '../errors.js';
+import { evaluate, GENERATION_SWEEPS, generate, SAMPLES_PER_CLASS } from '../evaluate/evaluate.js';
+import { firstDifference, valueAt } from '../files/json.js';
+import type { Run } from '../learn/run.js';
+import type { TrainingRecord } from '../learn/training.js';
+import { recipeNamed } from '../recipes/index.js';
+import { type LoadedData, loadData } from './data.js';
+import { type EngineOptions, engineOptions } from './engine-options.js';
+import { Interruption } from './interruption.js';
+import { readBytes } from './model-source.js';
+import { exitStatus, type Output } from './output.js';
+import { filtersPicture, generatedPicture, reconstructionsPicture } from './pictures.js';
+import { showProgress } from './progress.js';
+import { reportRun } from './report.js';
+import { type RunDescription, RunFolder } from './run-folder.js';
+import { withAssignments } from './set.js';
+
+/** What the command line gives. */
+export interface TrainArguments extends EngineOptions {
+  readonly out?: string;
+  readonly seed?: number;
+  readonly set: readonly string[];
+  readonly resume?: boolean;
+  readonly data?: string;
+}
+
+/** What is trained, and what it is called. */
+interface Source {
+  readonly name: string;
+  readonly title: string;
+  readonly read: ReadConfiguration;
+}
+
+/** Trains; returns the status to end with. */
+export async function train(source: string, options: TrainArguments, output: Output): Promise<number> {
+  const what = readSource(source, options);
+  const engine = await load(engineOptions(options));
+  const interruption = new Interruption();
+  try {
+    for (const warning of engine.info.warnings) output.remark(warning);
+    const folder = RunFolder.open(options.out ?? join('target', 'runs', what.name), options.resume === true);
+    try {
+      return await trainIn(folder, what, engine, options.data, interruption, output);
+    } finally {
+      folder.close();
+    }
+  } finally {
+    interruption.dispose();
+    engine.close();
+  }
+}
+
+function readSource(source: string, options: TrainArguments): Source {
+  const isFile = source.endsWith('.json');
+  const recipe = isFile ? undefined : recipeNamed(source);
+  const given = recipe?.configuration ?? parseConfiguration(new TextDecoder().decode(readBytes(source)), source);
+  const seeded = options.seed === undefined ? given : { ...(given as object), seed: options.seed };
+  const name = recipe?.name ?? source.replace(/^.*[\\/]/, '').replace(/\.json$/, '');
+  return { name, title: recipe?.title ?? source, read: readConfiguration(withAssignments(seeded, options.set)) };
+}
+
+async function trainIn(
+  folder: RunFolder,
+  what: Source,
+  engine: Engine,
+  dataFolder: string | undefined,
+  interruption: Interruption,
+  output: Output,
+): Promise<number> {
+  const { configuration } = what.read;
+  const { previous } = folder;
+  if (previous !== undefined) refuseOther(previous.configuration, configuration, folder);
+  if (previous?.status === 'finished') {
+    output.line(`The run in ${folder.shown('.')} is finished; there is nothing to go on with.`);
+    reportRun(folder, previous, output);
+    return exitStatus.done;
+  }
+  const data = await loadData(engine, configuration.data, dataFolder);
+  interruption.signal.throwIfAborted();
+  const description = describe(what, engine, data, previous);
+  const { run, records } = begin(folder, what, engine, data, interruption);
+  folder.describe(description);
+  say(what, engine, run, folder, output);
+  try {
+    records.push(...(await runToEnd(folder, run, configuration.checkpointSeconds, interruption, output)));
+    const finished = await finish(folder, run, data, description, records, interruption);
+    reportRun(folder, finished, output);
+    return exitStatus.done;
+  } finally {
+    run.free();
+  }
+}
+
+function refuseOther(before: unknown, now: unknown, folder: RunFolder): void {
+  const path = firstDifference(before, now, FREE_ON_RESUME);
+  if (path !== undefined) throw mismatch(path, before, now, `the run in ${folder.shown('.')}`);
+}
+
+function mismatch(path: string, before: unknown, now: unknown, of: string): WakesleepError {
+  const [wanted, given] = [inShort(valueAt(before, path)), inShort(valueAt(now, path))];
+  const message = `\`${path}\` is ${given} here, but ${wanted} in ${of}; a run goes on with its own configuration only.`;
+  return new WakesleepError('RESUME_MISMATCH', message, { given, wanted, where: path });
+}
+
+function inShort(value: unknown): string {
+  const json = JSON.stringify(value) ?? 'not set';
+  return json.length > 60 ? `${json.slice(0, 57)}...` : json;
+}
+
+function describe(what: Source, engine: Engine, data: LoadedData, previous: RunDescription | undefined): RunDescription {
+  const { info } = engine;
+  const now = new Date().toISOString();
+  return {
+    format: 'wakesleep-run',
+    status: 'unfinished',
+    source: what.name,
+    configuration: what.read.configuration,
+    versions: { wakesleep: info.version, streamVersion: info.streamVersion },
+    machine: {
+      host: info.host,
+      cpu: cpus()[0]?.model ?? 'unknown',
+      artefact: info.artefact,
+      threads: info.threads,
+      reason: info.reason,
+    },
+    data: data.digests,
+    startedAt: previous?.startedAt ?? now,
+    resumedAt: previous === undefined ? [] : [...previous.resumedAt, now],
+  };
+}
+
+/** A new run, or the one that the folder's checkpoint stands in, with the records that it has given. */
+function begin(
+  folder: RunFolder,
+  { read: { configuration, graph } }: Source,
+  engine: Engine,
+  data: LoadedData,
+  { signal }: Interruption,
+): { readonly run: Run; readonly records: TrainingRecord[] } {
+  const options = { signal, ...(data.heldOut === undefined ? {} : { heldOut: data.heldOut }) };
+  const { seed, weightScale, train: algorithms } = configuration;
+  const checkpoint = folder.readCheckpoint();
+  if (checkpoint === undefined) {
+    const run = engine.create(graph, { seed, weightScale }).train(data.train, algorithms[0], options);
+    return { run, records: folder.cutMetrics(0) };
+  }
+  const run = engine.resume(checkpoint, data.train, options);
+  const stored = { graph: run.model.graph, seed: run.model.seed, train: [run.algorithm] };
+  const wanted = { graph, seed, train: algorithms };
+  const path = firstDifference(stored, wanted);
+  if (path !== undefined) throw mismatch(path, stored, wanted, folder.shown('checkpoint.safetensors'));
+  return { run, records: folder.cutMetrics(run.progress.records) };
+}
+
+function say({ title }: Source, engine: Engine, run: Run, folder: RunFolder, output: Output): void {
+  const { artefact, threads } = engine.info;
+  const from = run.progress.updates > 0 ? `going on after update ${run.progress.updates}, ` : '';
+  const where = `${threads} ${threads === 1 ? 'thread' : 'threads'}, artefact ${artefact}`;
+  output.remark(`${title}: ${from}${run.data.rows} rows, ${where}, into ${folder.shown('.')}`);
+}
+
+/** Iterates the run; returns the records that it gave. On an interruption a checkpoint is written first. */
+async function runToEnd(
+  folder: RunFolder,
+  run: Run,
+  checkpointSeconds: number,
+  interruption: Interruption,
+  output: Output,
+): Promise<TrainingRecord[]> {
+  const records: TrainingRecord[] = [];
+  const display = await showProgress(run);
+  const clock = new CheckpointClock(folder, run, checkpointSeconds);
+  try {
+    for await (const record of run) {
+      records.push(record);
+      folder.appendRecord(record);
+      folder.writeCheckpoint(run.toBytes());
+      display.record(record);
+      output.object({ type: 'record', ...record });
+      clock.restart();
+    }
+  } catch (error) {
+    if (interruption.signal.aborted) saveInterrupted(folder, run, interruption);
+    throw error;
+  } finally {
+    clock.stop();
+    display.stop();
+  }
+  return records;
+}
+
+/** Writes the checkpoint from which `--resume` goes on, and says so; throws `ABORTED`. */
+function saveInterrupted(folder: RunFolder, run: Run, { signal }: Interruption): never {
+  folder.writeCheckpoint(run.toBytes());
+  const { message } = signal.reason as WakesleepError;
+  const where = folder.shown('checkpoint.safetensors');
+  throw new WakesleepError('ABORTED', `${message} The run stands in ${where}; go on with it with \`--resume\`.`);
+}

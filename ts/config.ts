@@ -1,0 +1,346 @@
+/**
+ * Configurations: everything that decides a training run's bits, as plain data. A recipe is one, a CONFIG.json file is one,
+ * and every run's folder keeps one.
+ *
+ *     { "seed": 7,
+ *       "data": { "name": "mnist", "heldOut": 10000 },
+ *       "model": { "type": "rbm", "visible": { "type": "bernoulli", "units": 784 }, "hidden": { ... } },
+ *       "train": [{ "type": "contrastiveDivergence", "epochs": 10 }],
+ *       "evaluate": ["smoothFilters"] }
+ *
+ * The shape is checked here, closed and in sentences; what the values mean (does the algorithm fit the graph) is checked by
+ * those who know, through `readConfiguration`.
+ */
+import * as z from 'zod';
+import { WakesleepError } from './errors.js';
+import { duplicateKey, valueAt } from './files/json.js';
+import { deepBeliefNet, rbm } from './graph/constructors.js';
+import { type Graph, readGraph } from './graph/graph.js';
+import { stackOf } from './graph/machines.js';
+import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
+import { describeValue, isPlainObject, nearestName } from './options.js';
+import { INITIAL_WEIGHT_SCALE } from './parameters.js';
+
+// ---- The schema ----
+
+const count = (least = 1, most = Number.MAX_SAFE_INTEGER) => z.int().min(least).max(most);
+
+const units = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('bernoulli'),
+    units: count(1, 65_535),
+    meanField: z.boolean().optional().describe('The mean stands in for the state; default false.'),
+  }),
+  z.strictObject({ type: z.literal('softmax'), size: count(1, 65_535), groups: count(1, 65_535).optional() }),
+]);
+
+const model = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('rbm'), visible: units, hidden: units }),
+    z.strictObject({
+      type: z.literal('deepBeliefNet'),
+      visible: units,
+      hidden: z.array(units).describe('Lowest layer first.'),
+      label: units.optional().describe('Labels, joined to the topmost layer.'),
+      top: units.optional().describe('One more layer above the hidden ones.'),
+    }),
+    z.strictObject({
+      type: z.literal('graph'),
+      layers: z.array(z.strictObject({ name: z.string(), units })),
+      connections: z.array(
+        z.strictObject({ kind: z.enum(['undirected', 'tied']), lower: z.string(), upper: z.string() }),
+      ),
+    }),
+  ])
+  .describe('The arguments of the constructor of that name, or a graph spelt out.');
+
+/** A number that may change over training; each value is `value`. */
+const schedule = (value: z.ZodNumber) =>
+  z.union([
+    value,
+    z.strictObject({ from: value, to: value }).describe('Straight from one to the other over all updates.'),
+    z.strictObject({ steps: z.array(z.tuple([count(0), value])).min(1) }).describe('Each value from its epoch on.'),
+  ]);
+
+const passing = z.enum(['probabilities', 'states']);
+const rate = schedule(z.number().gt(0)).optional();
+const share = schedule(z.number().min(0).lt(1)).optional();
+
+const contrastiveDivergence = z.strictObject({
+  type: z.literal('contrastiveDivergence'),
+  gibbsSteps: count(1, 65_000).optional(),
+  epochs: count().optional(),
+  batchRows: count(1, 21_845).optional(),
+  learningRate: rate,
+  momentum: share,
+  weightCost: z.number().min(0).optional(),
+  data: passing.optional(),
+  reconstruction: passing.optional(),
+  statistics: passing.optional(),
+  initialBias: z.enum(['data', 'keep']).optional(),
+});
+
+const algorithm = z.discriminatedUnion('type', [
+  contrastiveDivergence,
+  z.strictObject({
+    type: z.literal('exactGradient'),
+    epochs: count().optional(),
+    learningRate: rate,
+    momentum: share,
+    weightCost: z.number().min(0).optional(),
+    recordEvery: count().optional(),
+  }),
+  z.strictObject({
+    type: z.literal('greedy'),
+    phases: z.array(contrastiveDivergence).min(1).describe('One for each layer above the data, lowest first.'),
+  }),
+]);
+
+const heldOut = count(0).default(0).describe('The last so many training rows are not trained on, but compared with.');
+
+const data = z
+  .discriminatedUnion('name', [
+    z.strictObject({ name: z.literal('mnist'), heldOut }),
+    z.strictObject({ name: z.literal('digits-tiny'), heldOut }),
+    z.strictObject({
+      name: z.literal('files'),
+      images: z.string().describe('The path of an idx file, `.gz` too.'),
+      labels: z.string().optional(),
+      classes: count(1, 256).optional(),
+      testImages: z.string().optional(),
+      testLabels: z.string().optional(),
+      heldOut,
+    }),
+  ])
+  .describe('A named set, or `files` with the paths of idx files.');
+
+const evaluation = z.enum(['testError', 'heldOutError', 'recognisedSamples', 'smoothFilters']);
+
+/** The shape of a configuration. */
+export const configurationSchema = z.strictObject({
+  seed: count(0).describe('Of the initial weights and of all noise in training.'),
+  weightScale: z
+    .number()
+    .min(0)
+    .default(INITIAL_WEIGHT_SCALE)
+    .describe('The standard deviation of the initial weights.'),
+  data,
+  model,
+  train: z.array(algorithm).min(1).max(1).describe('The training algorithm; one, for now.'),
+  evaluate: z.array(evaluation).default([]).describe('What is measured when training is over.'),
+  checkpointSeconds: z
+    .number()
+    .gt(0)
+    .max(86_400)
+    .default(30)
+    .describe('The longest time between two checkpoints; there is one after each epoch anyway.'),
+});
+
+/** What a recipe or a file may leave out is left out here too. */
+export type ConfigurationInput = z.input<typeof configurationSchema>;
+
+/** One of the measurements that `evaluate` names. */
+export type Evaluation = z.infer<typeof evaluation>;
+
+/** A complete configuration. */
+export type Configuration = Omit<z.output<typeof configurationSchema>, 'train'> & { readonly train: readonly [Algorithm] };
+
+/** Paths in which the configurations of a run and of its continuation may differ. */
+export const FREE_ON_RESUME = ['checkpointSeconds'] as const;
+
+/** The JSON Schema of a CONFIG.json. */
+export function configurationJsonSchema(): object {
+  return z.toJSONSchema(configurationSchema, { io: 'input' });
+}
+
+// ---- Reading ----
+
+/** A checked configuration with its graph. */
+export interface ReadConfiguration {
+  readonly configuration: Configuration;
+  readonly graph: Graph;
+}
+
+/** Checks and completes a configuration; throws `OPTION_INVALID` naming the path, and `GRAPH_UNSUITABLE`. */
+export function readConfiguration(given: unknown): ReadConfiguration {
+  if (isPlainObject(given) && Array.isArray(given.train) && given.train.length > 1) {
+    const message = `\`train\` takes one algorithm for now; got ${given.train.length}. Give the others a run of their own.`;
+    throw new WakesleepError('OPTION_INVALID', message, { given: given.train.length, wanted: '1', where: 'train' });
+  }
+  const { success, data: parsed, error } = configurationSchema.safeParse(given);
+  if (!success) throw sentence(error.issues[0]!, given);
+  const { train, ...rest } = parsed;
+  const complete = readAlgorithm(train[0]);
+  const graph = graphOf(parsed.model);
+  checkAlgorithm(graph, complete);
+  checkEvaluations(graph, parsed);
+  return { configuration: { ...rest, train: [complete] }, graph };
+}
+
+/** A configuration from the text of a file; throws `OPTION_INVALID` for what is not JSON. */
+export function parseConfiguration(text: string, path: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new WakesleepError('OPTION_INVALID', `${path} is not JSON: ${reason}.`, { where: path, cause });
+  }
+  const twice = duplicateKey(text);
+  if (twice === undefined) return value;
+  throw new WakesleepError('OPTION_INVALID', `${path} has the key \`${twice}\` twice in one object.`, { where: path });
+}
+
+function graphOf(given: z.output<typeof model>): Graph {
+  const { type, ...parts } = given;
+  if (type === 'rbm') return rbm(parts as Parameters<typeof rbm>[0]);
+  if (type === 'deepBeliefNet') return deepBeliefNet(parts as Parameters<typeof deepBeliefNet>[0]);
+  return readGraph('model', parts);
+}
+
+function checkEvaluations(graph: Graph, { evaluate, data: { heldOut: rows } }: z.output<typeof configurationSchema>): void {
+  const refuse = (name: string, lack: string) => {
+    const message = `\`evaluate\` asks for ${name}, which needs ${lack}.`;
+    throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: lack, where: 'evaluate' });
+  };
+  for (const name of evaluate) {
+    if (name !== 'smoothFilters' && stackOf(graph).label === undefined) refuse(name, 'a model with a layer of labels');
+    if (name === 'heldOutError' && rows === 0) refuse(name, 'rows in `data.heldOut`');
+  }
+}
+
+// ---- Errors ----
+
+type Issue = z.core.$ZodIssue;
+
+/** The error of one issue, as a sentence that names the path. */
+function sentence(issue: Issue, given: unknown): WakesleepError {
+  const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') return unknownKey(issue.keys[0]!, path, given);
+  if (issue.code === 'invalid_union') return wrongUnion(issue, path, given);
+  return wrongValue(path, given, wantedIn(issue));
+}
+
+function wrongValue(path: readonly string[], given: unknown, wanted: string, suggestion = ''): WakesleepError {
+  const where = path.join('.');
+  const value = valueAt(given, where);
+  const subject = where === '' ? 'The configuration' : `\`${where}\``;
+  const got = value === undefined ? 'it is missing' : `got ${describeValue(value)}`;
+  const message = `${subject} must be ${wanted}; ${got}.${suggestion}`;
+  return new WakesleepError('OPTION_INVALID', message, { given: value, wanted, where });
+}
+
+function unknownKey(key: string, path: readonly string[], given: unknown): WakesleepError {
+  return noSuchPath([...path, key], namesAt(configurationSchema, path, given));
+}
+
+/** The error for a path that leads nowhere; `names` are those that would have. */
+export function noSuchPath(path: readonly string[], names: readonly string[]): WakesleepError {
+  const key = path.at(-1)!;
+  const nearest = nearestName(key, names);
+  const parent = path.length === 1 ? 'The configuration' : `\`${path.slice(0, -1).join('.')}\``;
+  const all = names.length === 0 ? 'it takes none.' : `it takes ${names.map((name) => `\`${name}\``).join(', ')}.`;
+  const advice = nearest === undefined ? all : `did you mean \`${[...path.slice(0, -1), nearest].join('.')}\`?`;
+  const wanted = nearest ?? names.join(', ');
+  return new WakesleepError('OPTION_INVALID', `${parent} has no key \`${key}\`; ${advice}`, { given: key, wanted, where: path.join('.') });
+}
+
+function wrongUnion(issue: z.core.$ZodIssueInvalidUnion, path: readonly string[], given: unknown): WakesleepError {
+  const value = valueAt(given, path.join('.'));
+  if (issue.discriminator !== undefined) {
+    const choices = choicesAt(path, given);
+    const nearest = typeof value === 'string' ? nearestName(value, choices) : undefined;
+    const suggestion = nearest === undefined ? '' : ` Did you mean ${JSON.stringify(nearest)}?`;
+    return wrongValue(path, given, inWords(choices), suggestion);
+  }
+  // A schedule: an object is taken for the form whose keys it has, all else for a number.
+  const branch = isPlainObject(value) ? ('steps' in value ? 2 : 1) : 0;
+  const inner = issue.errors[branch]?.[0];
+  if (inner === undefined) return wrongValue(path, given, 'a number or a schedule');
+  if (branch > 0) return sentence({ ...inner, path: [...issue.path, ...inner.path] } as Issue, given);
+  return wrongValue(path, given, `${wantedIn(inner)}, { from, to } or { steps }`);
+}
+
+function wantedIn(issue: Issue): string {
+  if (issue.code === 'too_small' || issue.code === 'too_big') return boundInWords(issue);
+  if (issue.code === 'invalid_value') return inWords(issue.values.map(String));
+  if (issue.code === 'invalid_type') return typesInWords[issue.expected] ?? `of type ${issue.expected}`;
+  return issue.message;
+}
+
+const typesInWords: Readonly<Record<string, string>> = {
+  int: 'an integer',
+  number: 'a finite number',
+  string: 'a string',
+  boolean: 'true or false',
+  array: 'a list',
+  tuple: 'a pair [epoch, value]',
+  object: 'an object',
+};
+
+function boundInWords(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
+  const [end, word] =
+    issue.code === 'too_small'
+      ? [issue.minimum, issue.inclusive === false ? 'above' : 'of at least']
+      : [issue.maximum, issue.inclusive === false ? 'below' : 'of at most'];
+  if (issue.origin === 'array') return `a list ${word} ${end}`;
+  return `${issue.origin === 'int' ? 'an integer' : 'a finite number'} ${word} ${end}`;
+}
+
+function inWords(choices: readonly string[]): string {
+  const quoted = choices.map((choice) => JSON.stringify(choice));
+  const last = quoted.pop() ?? 'nothing';
+  return quoted.length === 0 ? last : `${quoted.join(', ')} or ${last}`;
+}
+
+// ---- Walking the schema ----
+
+/** The keys that an object at a path may have, given the values that choose between its forms. */
+export function namesAt(schema: z.core.$ZodType, path: readonly string[], given: unknown): string[] {
+  const found = schemaAt(schema, path, given);
+  return found instanceof z.ZodObject ? Object.keys(found.shape) : [];
+}
+
+/** The keys that the configuration's schema allows at a path. */
+export function configurationNamesAt(path: readonly string[], given: unknown): string[] {
+  return namesAt(configurationSchema, path, given);
+}
+
+/** The values that the discriminator at a path may have. */
+function choicesAt(path: readonly string[], given: unknown): string[] {
+  const key = path.at(-1)!;
+  const union = schemaAt(configurationSchema, path.slice(0, -1), given, false);
+  if (!(union instanceof z.ZodDiscriminatedUnion)) return [];
+  return union.options.flatMap((option) => {
+    const literal = option instanceof z.ZodObject ? option.shape[key] : undefined;
+    return literal instanceof z.ZodLiteral ? [...literal.values].map(String) : [];
+  });
+}
+
+/** The schema at a path; with `resolve`, the form that the values there choose instead of a union of forms. */
+function schemaAt(schema: z.core.$ZodType, path: readonly string[], value: unknown, resolve = true): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
+    return schemaAt(schema.unwrap() as z.core.$ZodType, path, value, resolve);
+  }
+  if (path.length === 0 && !resolve) return schema;
+  if (schema instanceof z.ZodDiscriminatedUnion || schema instanceof z.ZodUnion) {
+    const chosen = chosenForm(schema.options as readonly z.core.$ZodType[], value);
+    return chosen === undefined ? undefined : schemaAt(chosen, path, value, resolve);
+  }
+  const [key, ...rest] = path;
+  if (key === undefined) return schema;
+  const inner = isPlainObject(value) || Array.isArray(value) ? (value as Record<string, unknown>)[key] : undefined;
+  if (schema instanceof z.ZodArray) return schemaAt(schema.element as z.core.$ZodType, rest, inner, resolve);
+  if (!(schema instanceof z.ZodObject) || !Object.hasOwn(schema.shape, key)) return undefined;
+  return schemaAt(schema.shape[key] as z.core.$ZodType, rest, inner, resolve);
+}
+
+/** Of a union's object forms, the one whose literals the value has, else the one that shares most keys with it. */
+function chosenForm(options: readonly z.core.$ZodType[], value: unknown): z.ZodObject | undefined {
+  if (!isPlainObject(value)) return undefined;
+  const objects = options.filter((option): option is z.ZodObject => option instanceof z.ZodObject);
+  const fits = ({ shape }: z.ZodObject) =>
+    Object.entries(shape).every(([key, part]) => !(part instanceof z.ZodLiteral) || part.values.has(value[key] as never));
+  const shared = ({ shape }: z.ZodObject) => Object.keys(value).filter((key) => Object.hasOwn(shape, key)).length;
+  return objects.filter(fits).sort((a, b) => shared(b) - shared(a))[0];
+}

@@ -1,0 +1,126 @@
+/**
+ * What is measured on a trained model: the measurements that a configuration's `evaluate` names, and the digits that the
+ * model generates, which are both judged and shown.
+ */
+import type { Evaluation } from '../config.js';
+import type { Dataset } from '../data/dataset.js';
+import { WakesleepError } from '../errors.js';
+import { unitsOf, weightName } from '../graph/graph.js';
+import { stackOf } from '../graph/machines.js';
+import type { Model } from '../model.js';
+import { nearestNeighbourClasses } from './nearest-neighbours.js';
+import { shareOfSmoothFilters } from './smoothness.js';
+
+/** Rows to measure on, and how they are pictures. */
+export interface EvaluationData {
+  readonly train: Dataset;
+  readonly heldOut: Dataset | undefined;
+  readonly test: Dataset | undefined;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Generated rows, `[rows, visible units]`; with labels, as many of each class, class by class. */
+export interface Generated {
+  readonly values: Float32Array;
+  readonly classes: number;
+  readonly rowsPerClass: number;
+}
+
+/** What came out; percentages are of 100. */
+export interface EvaluationResults {
+  testErrorPercent?: number;
+  testErrors?: number;
+  testRows?: number;
+  heldOutErrorPercent?: number;
+  recognisedSamplesPercent?: number;
+  smoothFiltersPercent?: number;
+}
+
+/** Samples drawn of each class, to be judged and shown. */
+export const SAMPLES_PER_CLASS = 100;
+
+/** Sweeps of Gibbs sampling for a generated digit. */
+export const GENERATION_SWEEPS = 200;
+
+/** Lets events be heard between two pieces of work; it throws where the work is to stop. */
+export type Pause = () => Promise<void>;
+
+/** Measures what `names` say, in order; throws `DATA_MISSING` where there are no rows to measure on. */
+export async function evaluate(
+  model: Model,
+  names: readonly Evaluation[],
+  data: EvaluationData,
+  generated: Generated,
+  pause: Pause,
+): Promise<EvaluationResults> {
+  const results: EvaluationResults = {};
+  for (const name of names) {
+    await pause();
+    if (name === 'testError') {
+      const rows = present(data.test, name, 'test data');
+      results.testErrors = await errorsOn(model, rows, pause);
+      results.testRows = rows.rows;
+      results.testErrorPercent = (100 * results.testErrors) / rows.rows;
+    } else if (name === 'heldOutError') {
+      const rows = present(data.heldOut, name, 'held-out rows');
+      results.heldOutErrorPercent = (100 * (await errorsOn(model, rows, pause))) / rows.rows;
+    } else if (name === 'recognisedSamples') {
+      const classes = await nearestNeighbourClasses(data.train, generated.values, pause);
+      const right = classes.filter((label, row) => label === Math.floor(row / generated.rowsPerClass)).length;
+      results.recognisedSamplesPercent = (100 * right) / classes.length;
+    } else {
+      const filters = firstLayerFilters(model);
+      results.smoothFiltersPercent = 100 * shareOfSmoothFilters(filters, data.height, data.width);
+    }
+  }
+  return results;
+}
+
+/** Weights of the lowest hidden units, `[hidden units, visible units]`. */
+export function firstLayerFilters(model: Model): Float32Array {
+  const connection = stackOf(model.graph).machines[0]!.connections[0]!;
+  return model.parameter(weightName(connection)).values();
+}
+
+/** Draws rows for each class with its label clamped, or unclamped rows from a model without labels. */
+export async function generate(
+  model: Model,
+  options: { readonly seed: number; readonly rowsPerClass: number; readonly sweeps: number },
+  pause: Pause,
+): Promise<Generated> {
+  const { visible, label } = stackOf(model.graph);
+  const { seed, rowsPerClass, sweeps } = options;
+  const classes = label === undefined ? 1 : unitsOf(model.graph, label);
+  const values = new Float32Array(classes * rowsPerClass * unitsOf(model.graph, visible));
+  for (let group = 0; group < classes; group += 1) {
+    await pause();
+    const clamp = label === undefined ? {} : { clamp: { label: group } };
+    // Each class has chains of its own; a seed stays below its limit by going round.
+    const rows = model.sample({ rows: rowsPerClass, sweeps, seed: (seed + group) % Number.MAX_SAFE_INTEGER, ...clamp });
+    values.set(rows, group * rows.length);
+  }
+  return { values, classes, rowsPerClass };
+}
+
+/** Rows classified at a time. */
+const BLOCK = 1000;
+
+async function errorsOn(model: Model, data: Dataset, pause: Pause): Promise<number> {
+  const wanted = data.labels();
+  let errors = 0;
+  for (let first = 0; first < data.rows; first += BLOCK) {
+    await pause();
+    const { labels } = model.classify(data.view(first, Math.min(BLOCK, data.rows - first)));
+    labels.forEach((label, row) => {
+      if (label !== wanted[first + row]) errors += 1;
+    });
+  }
+  return errors;
+}
+
+function present(data: Dataset | undefined, name: string, what: string): Dataset {
+  if (data !== undefined && data.rows > 0) return data;
+  const message = `\`evaluate\` asks for ${name}, but the configuration gives no ${what}.`;
+  throw new WakesleepError('DATA_MISSING', message, { given: name, wanted: what, where: 'evaluate' });
+}

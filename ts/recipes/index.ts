@@ -1,0 +1,23 @@
+/** The list of recipes. */
+import { WakesleepError } from '../errors.js';
+import { describeValue, nearestName } from '../options.js';
+import { digitsTiny } from './digits-tiny.js';
+import { mnistDbn } from './mnist-dbn.js';
+import { mnistRbm } from './mnist-rbm.js';
+import type { Recipe } from './recipe.js';
+
+export type { Recipe } from './recipe.js';
+
+/** Every recipe, in the order in which a person meets them. */
+export const recipes: readonly Recipe[] = [digitsTiny, mnistRbm, mnistDbn];
+
+/** The recipe of a name; throws `OPTION_INVALID` with the nearest name. */
+export function recipeNamed(name: string): Recipe {
+  const found = recipes.find((recipe) => recipe.name === name);
+  if (found !== undefined) return found;
+  const names = recipes.map((recipe) => recipe.name);
+  const nearest = nearestName(name, names);
+  const advice = nearest === undefined ? `there are ${names.join(', ')}.` : `did you mean ${nearest}?`;
+  const message = `There is no recipe called ${describeValue(name)}; ${advice} A configuration's file ends in .json.`;
+  throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: nearest ?? names.join(', '), where: 'train' });
+}

@@ -218,7 +218,20 @@ function sentence(issue: Issue, given: unknown): WakesleepError {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') return unknownKey(issue.keys[0]!, path, given);
   if (issue.code === 'invalid_union') return wrongUnion(issue, path, given);
-  return wrongValue(path, given, wantedIn(issue));
+  if (issue.code === 'invalid_value') return wrongChoice(path, given, issue.values.map(String));
+  return wrongValue(path, given, wantedIn(issue, wantsInteger(path, given)));
+}
+
+function wantsInteger(path: readonly string[], given: unknown): boolean {
+  const found = schemaAt(configurationSchema, path, given);
+  return found instanceof z.ZodNumber && found.isInt;
+}
+
+function wrongChoice(path: readonly string[], given: unknown, choices: readonly string[]): WakesleepError {
+  const value = valueAt(given, path.join('.'));
+  const nearest = typeof value === 'string' ? nearestName(value, choices) : undefined;
+  const suggestion = nearest === undefined ? '' : ` Did you mean ${JSON.stringify(nearest)}?`;
+  return wrongValue(path, given, inWords(choices), suggestion);
 }
 
 function wrongValue(path: readonly string[], given: unknown, wanted: string, suggestion = ''): WakesleepError {
@@ -246,31 +259,26 @@ export function noSuchPath(path: readonly string[], names: readonly string[]): W
 }
 
 function wrongUnion(issue: z.core.$ZodIssueInvalidUnion, path: readonly string[], given: unknown): WakesleepError {
+  if (issue.discriminator !== undefined) return wrongChoice(path, given, choicesAt(path, given));
   const value = valueAt(given, path.join('.'));
-  if (issue.discriminator !== undefined) {
-    const choices = choicesAt(path, given);
-    const nearest = typeof value === 'string' ? nearestName(value, choices) : undefined;
-    const suggestion = nearest === undefined ? '' : ` Did you mean ${JSON.stringify(nearest)}?`;
-    return wrongValue(path, given, inWords(choices), suggestion);
-  }
   // A schedule: an object is taken for the form whose keys it has, all else for a number.
   const branch = isPlainObject(value) ? ('steps' in value ? 2 : 1) : 0;
   const inner = issue.errors[branch]?.[0];
   if (inner === undefined) return wrongValue(path, given, 'a number or a schedule');
   if (branch > 0) return sentence({ ...inner, path: [...issue.path, ...inner.path] } as Issue, given);
-  return wrongValue(path, given, `${wantedIn(inner)}, { from, to } or { steps }`);
+  return wrongValue(path, given, `${wantedIn(inner, false)}, { from, to } or { steps }`);
 }
 
-function wantedIn(issue: Issue): string {
-  if (issue.code === 'too_small' || issue.code === 'too_big') return boundInWords(issue);
-  if (issue.code === 'invalid_value') return inWords(issue.values.map(String));
+function wantedIn(issue: Issue, integer: boolean): string {
+  const number = integer ? 'an integer' : 'a finite number';
+  if (issue.code === 'too_small' || issue.code === 'too_big') return boundInWords(issue, number);
+  if (issue.code === 'invalid_type' && issue.expected === 'number') return number;
   if (issue.code === 'invalid_type') return typesInWords[issue.expected] ?? `of type ${issue.expected}`;
   return issue.message;
 }
 
 const typesInWords: Readonly<Record<string, string>> = {
   int: 'an integer',
-  number: 'a finite number',
   string: 'a string',
   boolean: 'true or false',
   array: 'a list',
@@ -278,13 +286,12 @@ const typesInWords: Readonly<Record<string, string>> = {
   object: 'an object',
 };
 
-function boundInWords(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
+function boundInWords(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig, number: string): string {
   const [end, word] =
     issue.code === 'too_small'
       ? [issue.minimum, issue.inclusive === false ? 'above' : 'of at least']
       : [issue.maximum, issue.inclusive === false ? 'below' : 'of at most'];
-  if (issue.origin === 'array') return `a list ${word} ${end}`;
-  return `${issue.origin === 'int' ? 'an integer' : 'a finite number'} ${word} ${end}`;
+  return `${issue.origin === 'array' ? 'a list' : number} ${word} ${end}`;
 }
 
 function inWords(choices: readonly string[]): string {

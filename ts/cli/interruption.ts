@@ -6,8 +6,7 @@ export class Interruption {
   private readonly controller = new AbortController();
   private readonly onSignal = (name: string) => {
     this.dispose();
-    const message = `Interrupted by ${name}.`;
-    this.controller.abort(new WakesleepError('ABORTED', message, { given: name }));
+    this.stop(new WakesleepError('ABORTED', `Interrupted by ${name}.`, { given: name }));
   };
 
   constructor() {
@@ -17,6 +16,11 @@ export class Interruption {
 
   get signal(): AbortSignal {
     return this.controller.signal;
+  }
+
+  /** Stops the work for another reason: an error that happened beside it. */
+  stop(reason: unknown): void {
+    this.controller.abort(reason);
   }
 
   /** Lets events be heard, and throws `ABORTED` where a signal came. */

@@ -73,8 +73,9 @@ export function withThousands(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** Seconds as "45 s" or "3 min 05 s". */
+/** Seconds as "4.5 s", "45 s" or "3 min 05 s". */
 export function duration(seconds: number): string {
+  if (seconds > 0 && seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
   return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;

@@ -1,6 +1,6 @@
 /** The pictures that the command makes of a model, as PNG. */
 import type { Dataset } from '../data/dataset.js';
-import { firstLayerFilters, type Generated } from '../evaluate/evaluate.js';
+import { firstLayerFilters, type Generated, SHOWN_PER_CLASS } from '../evaluate/evaluate.js';
 import { pngGrid } from '../files/png.js';
 import type { Model } from '../model.js';
 
@@ -12,7 +12,6 @@ export interface PictureSize {
 
 const MOST_FILTERS = 400;
 const COLUMNS = 20;
-const GENERATED_COLUMNS = 10;
 
 /** Receptive fields: the weights of up to 400 first-layer units, each on its own scale, zero mid-grey. */
 export function filtersPicture(model: Model, { height, width }: PictureSize): Uint8Array {
@@ -38,7 +37,7 @@ export function reconstructionsPicture(model: Model, data: Dataset, { height, wi
 export function generatedPicture(generated: Generated, size: PictureSize): Uint8Array {
   const { values, classes, rowsPerClass } = generated;
   const pixels = size.height * size.width;
-  const perClass = classes === 1 ? Math.min(100, rowsPerClass) : Math.min(GENERATED_COLUMNS, rowsPerClass);
+  const perClass = classes === 1 ? Math.min(100, rowsPerClass) : Math.min(SHOWN_PER_CLASS, rowsPerClass);
   const tiles = new Float32Array(classes * perClass * pixels);
   for (let group = 0; group < classes; group += 1) {
     const first = group * rowsPerClass * pixels;
@@ -49,6 +48,6 @@ export function generatedPicture(generated: Generated, size: PictureSize): Uint8
 
 /** Rows of the visible layer, ten beside one another. */
 export function samplesPicture(tiles: Float32Array, rows: number, { height, width }: PictureSize): Uint8Array {
-  const columns = Math.min(GENERATED_COLUMNS, rows);
+  const columns = Math.min(SHOWN_PER_CLASS, rows);
   return pngGrid({ tiles, rows, tileHeight: height, tileWidth: width, columns, range: 'unit', scale: 2 });
 }

@@ -16,8 +16,9 @@ import {
 } from '../config.js';
 import { type Engine, load } from '../engine.js';
 import { WakesleepError } from '../errors.js';
-import { evaluate, GENERATION_SWEEPS, generate, SAMPLES_PER_CLASS } from '../evaluate/evaluate.js';
+import { evaluate, GENERATION_SWEEPS, generate, SAMPLES_PER_CLASS, SHOWN_PER_CLASS } from '../evaluate/evaluate.js';
 import { firstDifference, valueAt } from '../files/json.js';
+import { stackOf } from '../graph/machines.js';
 import type { Run } from '../learn/run.js';
 import type { TrainingRecord } from '../learn/training.js';
 import { recipeNamed } from '../recipes/index.js';
@@ -186,7 +187,7 @@ async function runToEnd(
 ): Promise<TrainingRecord[]> {
   const records: TrainingRecord[] = [];
   const display = await showProgress(run);
-  const clock = new CheckpointClock(folder, run, checkpointSeconds);
+  const stopClock = checkpointByClock(folder, run, checkpointSeconds, interruption);
   try {
     for await (const record of run) {
       records.push(record);
@@ -194,22 +195,76 @@ async function runToEnd(
       folder.writeCheckpoint(run.toBytes());
       display.record(record);
       output.object({ type: 'record', ...record });
-      clock.restart();
     }
   } catch (error) {
-    if (interruption.signal.aborted) saveInterrupted(folder, run, interruption);
-    throw error;
+    const { aborted, reason } = interruption.signal;
+    if (!aborted) throw error;
+    if (!isAborted(reason)) throw reason;
+    folder.writeCheckpoint(run.toBytes());
+    const where = folder.shown('checkpoint.safetensors');
+    const message = `${reason.message} The run stands in ${where}; go on with it with \`--resume\`.`;
+    throw new WakesleepError('ABORTED', message, { cause: reason });
   } finally {
-    clock.stop();
+    stopClock();
     display.stop();
   }
   return records;
 }
 
-/** Writes the checkpoint from which `--resume` goes on, and says so; throws `ABORTED`. */
-function saveInterrupted(folder: RunFolder, run: Run, { signal }: Interruption): never {
-  folder.writeCheckpoint(run.toBytes());
-  const { message } = signal.reason as WakesleepError;
-  const where = folder.shown('checkpoint.safetensors');
-  throw new WakesleepError('ABORTED', `${message} The run stands in ${where}; go on with it with \`--resume\`.`);
+function isAborted(reason: unknown): reason is WakesleepError {
+  return reason instanceof WakesleepError && reason.code === 'ABORTED';
+}
+
+/**
+ * Writes a checkpoint every so many seconds. A timer is heard only where the run gives up the thread, which is at a batch
+ * boundary, so what it writes is whole. An error stops the run; whatever was written before is kept.
+ */
+function checkpointByClock(folder: RunFolder, run: Run, seconds: number, interruption: Interruption): () => void {
+  const timer = setInterval(() => {
+    try {
+      folder.writeCheckpoint(run.toBytes());
+    } catch (error) {
+      clearInterval(timer);
+      interruption.stop(error);
+    }
+  }, seconds * 1000);
+  return () => clearInterval(timer);
+}
+
+/** Writes the model, measures it, draws its pictures, and says in run.json that the run is finished. */
+async function finish(
+  folder: RunFolder,
+  run: Run,
+  data: LoadedData,
+  description: RunDescription,
+  records: readonly TrainingRecord[],
+  { pause }: Interruption,
+): Promise<RunDescription> {
+  const startedAt = performance.now();
+  const { model } = run;
+  const { seed, evaluate: names } = description.configuration;
+  const hasLabels = stackOf(model.graph).label !== undefined;
+  const written = folder.writeModel(model.toBytes(), model.updates);
+  // A chain's draws do not depend on how many there are, so the picture is the same either way.
+  const rowsPerClass = names.includes('recognisedSamples') || !hasLabels ? SAMPLES_PER_CLASS : SHOWN_PER_CLASS;
+  const generated = await generate(model, { seed, rowsPerClass, sweeps: GENERATION_SWEEPS }, pause);
+  const evaluation = await evaluate(model, names, data, generated, pause);
+  const pictures = {
+    'filters.png': filtersPicture(model, data),
+    'reconstructions.png': reconstructionsPicture(model, data.test ?? data.train, data),
+    'generated.png': generatedPicture(generated, data),
+  };
+  for (const [name, bytes] of Object.entries(pictures)) folder.write(name, bytes);
+  const training = records.reduce((sum, { timing }) => sum + timing.seconds, 0);
+  const finished: RunDescription = {
+    ...description,
+    status: 'finished',
+    finishedAt: new Date().toISOString(),
+    seconds: { training, evaluation: (performance.now() - startedAt) / 1000 },
+    model: written,
+    evaluation,
+    pictures: Object.keys(pictures),
+  };
+  folder.describe(finished);
+  return finished;
 }

@@ -37,8 +37,9 @@ export interface EvaluationResults {
   smoothFiltersPercent?: number;
 }
 
-/** Samples drawn of each class, to be judged and shown. */
+/** Samples drawn of each class to be judged, and how many of them are shown. */
 export const SAMPLES_PER_CLASS = 100;
+export const SHOWN_PER_CLASS = 10;
 
 /** Sweeps of Gibbs sampling for a generated digit. */
 export const GENERATION_SWEEPS = 200;

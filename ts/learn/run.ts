@@ -6,7 +6,7 @@
  * `return()` and an abort stop at that boundary with a valid model; `toBytes()` at any time gives a checkpoint from
  * which the run goes on to the same bits.
  */
-import type { Dataset } from '../data/dataset.js';
+import type { DataIdentity, Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { writeCheckpoint } from '../files/model-file.js';
 import type { Model } from '../model.js';
@@ -37,6 +37,8 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
   private readonly owned: { free(): void }[] = [];
   private tensors: () => Map<string, Float32Array> = () => new Map();
   private ended = false;
+  /** What identifies the rows, which do not change: found when a checkpoint first needs it. */
+  private identity: DataIdentity | undefined;
 
   /** @internal */
   constructor(
@@ -98,7 +100,8 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
 
   /** A checkpoint: parameters, state and place, in the `.safetensors` format. */
   toBytes(): Uint8Array<ArrayBuffer> {
-    return writeCheckpoint(this.model, this.algorithm, this.data.identity(), this.training.progress, this.tensors());
+    this.identity ??= this.data.identity();
+    return writeCheckpoint(this.model, this.algorithm, this.identity, this.training.progress, this.tensors());
   }
 
   *[Symbol.iterator](): Generator<TrainingRecord, void, void> {

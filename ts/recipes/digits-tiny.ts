@@ -33,8 +33,8 @@ export const digitsTiny: Recipe = {
         type: 'greedy',
         phases: [
           { ...learning, epochs: 20 },
-          { ...learning, epochs: 15 },
-          { ...learning, epochs: 30 },
+          { ...learning, epochs: 20 },
+          { ...learning, epochs: 80 },
         ],
       },
     ],

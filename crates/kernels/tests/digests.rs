@@ -11,7 +11,8 @@ use wakesleep_kernels::exact::{self, Enumerate, Group, Machine};
 use wakesleep_kernels::lanes::{F32x4, Line, floats as floats_of, floats_mut, lines_for};
 use wakesleep_kernels::logistic::{exp, log, logistic, single, softplus};
 use wakesleep_kernels::propagate::{
-    Start, add_log_partitions, add_row_dots, propagate, settle_on_bias, squared_distance, sum_of_values,
+    Start, add_log_partitions, add_row_dots, propagate, settle_on_bias, squared_distance,
+    sum_of_values,
 };
 use wakesleep_kernels::random::{Purpose, Stream, normal, permutation, philox};
 use wakesleep_kernels::statistics::{Learner, Phase, Step, learn_bias, step_bias};
@@ -44,7 +45,11 @@ fn binary(word: u32) -> f32 {
 }
 
 fn sparse(word: u32) -> f32 {
-    if word % 4 == 0 { signed(word) } else { 0.0 }
+    if word.is_multiple_of(4) {
+        signed(word)
+    } else {
+        0.0
+    }
 }
 
 fn small(word: u32) -> f32 {
@@ -56,7 +61,13 @@ fn floats(seed: u32, count: usize, kind: fn(u32) -> f32) -> Vec<f32> {
 }
 
 fn bytes(seed: u32, count: usize) -> Vec<u8> {
-    let byte = |word: u32| if word % 2 == 0 { (word >> 24) as u8 } else { 0 };
+    let byte = |word: u32| {
+        if word.is_multiple_of(2) {
+            (word >> 24) as u8
+        } else {
+            0
+        }
+    };
     words(seed, count).into_iter().map(byte).collect()
 }
 
@@ -84,7 +95,13 @@ impl Hash {
     }
 
     fn doubles(&mut self, values: &[f64]) -> &mut Hash {
-        let bits = |x: &f64| if x.is_nan() { 0x7ff8_0000_0000_0000 } else { x.to_bits() };
+        let bits = |x: &f64| {
+            if x.is_nan() {
+                0x7ff8_0000_0000_0000
+            } else {
+                x.to_bits()
+            }
+        };
         self.bytes(values.iter().flat_map(|x| bits(x).to_le_bytes()))
     }
 
@@ -113,7 +130,8 @@ impl Found {
     /// Values, and what is listed.
     fn lists(&mut self, name: impl Into<String>, activity: &mut Activity, pool: &Pool) {
         self.hash(name, |hash| {
-            hash.floats(&values_of(activity)).doubles(&[activity.listed() as f64]);
+            hash.floats(&values_of(activity))
+                .doubles(&[activity.listed() as f64]);
             activity.spread_lists(pool);
             hash.floats(&values_of(activity));
         });
@@ -137,8 +155,15 @@ const ROWS: usize = 23;
 const DATA_ROWS: usize = 40;
 const GROUPED: usize = 40;
 const SIZE: usize = 5;
-const KEEP: [(&str, Keep); 3] = [("inputs", Keep::Inputs), ("means", Keep::Means), ("states", Keep::States)];
-const KINDS: [(&str, Kind); 2] = [("bernoulli", Kind::Bernoulli), ("softmax", Kind::Softmax { size: SIZE })];
+const KEEP: [(&str, Keep); 3] = [
+    ("inputs", Keep::Inputs),
+    ("means", Keep::Means),
+    ("states", Keep::States),
+];
+const KINDS: [(&str, Kind); 2] = [
+    ("bernoulli", Kind::Bernoulli),
+    ("softmax", Kind::Softmax { size: SIZE }),
+];
 
 fn stream_of(purpose: Purpose, layer: u32, update: u32, sweep: u32) -> Stream {
     Stream::new([0x1234_5678, 7], update, purpose, layer, sweep)
@@ -155,7 +180,9 @@ fn padded(values: &[f32]) -> Vec<Line> {
 }
 
 fn values_of(activity: &Activity) -> Vec<f32> {
-    (0..activity.rows()).flat_map(|row| activity.row(row).to_vec()).collect()
+    (0..activity.rows())
+        .flat_map(|row| activity.row(row).to_vec())
+        .collect()
 }
 
 fn activity(rows: usize, units: usize, values: &[f32]) -> Activity {
@@ -168,7 +195,13 @@ fn activity(rows: usize, units: usize, values: &[f32]) -> Activity {
 fn ones(rows: usize, units: usize, values: &[f32]) -> Activity {
     let mut activity = Activity::new(rows, units).unwrap();
     let order: Vec<u32> = (0..rows as u32).collect();
-    activity.gather_states(&Pool::SERIAL, values, 1.0, &order, stream_of(Purpose::Binarise, 0, 0, 0));
+    activity.gather_states(
+        &Pool::SERIAL,
+        values,
+        1.0,
+        &order,
+        stream_of(Purpose::Binarise, 0, 0, 0),
+    );
     activity
 }
 
@@ -202,13 +235,24 @@ fn random(found: &mut Found) {
     });
 }
 
+/// A function of four numbers at once.
+type Function = fn(F32x4) -> F32x4;
+
 fn elementwise(found: &mut Found) {
     let pattern = |i: u32| {
         let x = f32::from_bits(i * 65_521);
-        if x.is_nan() { f32::from_bits(0x7fc0_0000) } else { x }
+        if x.is_nan() {
+            f32::from_bits(0x7fc0_0000)
+        } else {
+            x
+        }
     };
-    let functions: [(&str, fn(F32x4) -> F32x4); 4] =
-        [("exp", exp), ("log", log), ("logistic", logistic), ("softplus", softplus)];
+    let functions: [(&str, Function); 4] = [
+        ("exp", exp),
+        ("log", log),
+        ("logistic", logistic),
+        ("softplus", softplus),
+    ];
     for (name, function) in functions {
         let values: Vec<f32> = (0..65_536).map(|i| single(function, pattern(i))).collect();
         found.hash(name, |hash| {
@@ -218,7 +262,10 @@ fn elementwise(found: &mut Found) {
 }
 
 fn gathering(found: &mut Found, pool: &Pool) {
-    let order: Vec<u32> = words(11, ROWS + 5).iter().map(|word| word % DATA_ROWS as u32).collect();
+    let order: Vec<u32> = words(11, ROWS + 5)
+        .iter()
+        .map(|word| word % DATA_ROWS as u32)
+        .collect();
     let from = |first: usize| &order[first..first + ROWS];
     let pixels = bytes(12, DATA_ROWS * LOWER);
     let numbers = floats(13, DATA_ROWS * LOWER, sparse);
@@ -231,12 +278,27 @@ fn gathering(found: &mut Found, pool: &Pool) {
     target.gather(pool, &numbers, 0.5, from(2)).unwrap();
     found.lists("gather f32", &mut target, pool);
     let mut target = gathered();
-    target.gather_states(pool, &pixels, scale, from(5), stream_of(Purpose::Binarise, 0, 3, 0));
+    target.gather_states(
+        pool,
+        &pixels,
+        scale,
+        from(5),
+        stream_of(Purpose::Binarise, 0, 3, 0),
+    );
     found.lists("gather states u8", &mut target, pool);
     let mut target = gathered();
-    target.gather_states(pool, &chances, 1.0, from(1), stream_of(Purpose::Binarise, 0, 4, 0));
+    target.gather_states(
+        pool,
+        &chances,
+        1.0,
+        from(1),
+        stream_of(Purpose::Binarise, 0, 4, 0),
+    );
     found.lists("gather states f32", &mut target, pool);
-    let labels: Vec<u8> = words(15, DATA_ROWS).iter().map(|word| (word % 10) as u8).collect();
+    let labels: Vec<u8> = words(15, DATA_ROWS)
+        .iter()
+        .map(|word| (word % 10) as u8)
+        .collect();
     let mut target = Activity::new(ROWS, 10).unwrap();
     target.gather_labels(&labels, from(0));
     found.lists("gather labels", &mut target, pool);
@@ -244,7 +306,11 @@ fn gathering(found: &mut Found, pool: &Pool) {
 
 fn propagation(found: &mut Found, pool: &Pool) {
     for (direction, way) in [(Direction::Up, "up"), (Direction::Down, "down")] {
-        let (sources, targets) = if way == "up" { (LOWER, UPPER) } else { (UPPER, LOWER) };
+        let (sources, targets) = if way == "up" {
+            (LOWER, UPPER)
+        } else {
+            (UPPER, LOWER)
+        };
         let weights = weights(LOWER, UPPER, 21, signed);
         let bias = padded(&floats(22, targets, signed));
         let binary = floats(23, ROWS * sources, binary);
@@ -253,15 +319,32 @@ fn propagation(found: &mut Found, pool: &Pool) {
         let forms = [
             ("ones", ones(ROWS, sources, &binary), Read::Lists),
             ("reals", activity(ROWS, sources, &sparse), Read::Lists),
-            ("crowded reals", activity(ROWS, sources, &dense), Read::Lists),
+            (
+                "crowded reals",
+                activity(ROWS, sources, &dense),
+                Read::Lists,
+            ),
             ("values", activity(ROWS, sources, &dense), Read::Values),
         ];
         for (form, source, read) in &forms {
             for (kept, keep) in KEEP {
                 let draw = (keep != Keep::Inputs).then(stream);
-                let how = Settle { kind: Kind::Bernoulli, keep, draw };
+                let how = Settle {
+                    kind: Kind::Bernoulli,
+                    keep,
+                    draw,
+                };
                 let mut target = Activity::new(ROWS, targets).unwrap();
-                propagate(pool, &mut target, source, *read, &weights, direction, Start::Bias(&bias), &how);
+                propagate(
+                    pool,
+                    &mut target,
+                    source,
+                    *read,
+                    &weights,
+                    direction,
+                    Start::Bias(&bias),
+                    &how,
+                );
                 let title = format!("propagate {way} {form} {kept}");
                 match draw {
                     Some(_) => found.lists(title, &mut target, pool),
@@ -277,9 +360,31 @@ fn propagation(found: &mut Found, pool: &Pool) {
     let below = weights(LOWER, GROUPED, 29, small);
     let above = weights(GROUPED, UPPER, 30, small);
     let start = Start::Bias(&bias);
-    propagate(pool, &mut target, &first, Read::Lists, &below, Direction::Up, start, &Settle::INPUTS);
-    let how = Settle { kind: Kind::Softmax { size: SIZE }, keep: Keep::Means, draw: Some(stream()) };
-    propagate(pool, &mut target, &second, Read::Lists, &above, Direction::Down, Start::Partial, &how);
+    propagate(
+        pool,
+        &mut target,
+        &first,
+        Read::Lists,
+        &below,
+        Direction::Up,
+        start,
+        &Settle::INPUTS,
+    );
+    let how = Settle {
+        kind: Kind::Softmax { size: SIZE },
+        keep: Keep::Means,
+        draw: Some(stream()),
+    };
+    propagate(
+        pool,
+        &mut target,
+        &second,
+        Read::Lists,
+        &above,
+        Direction::Down,
+        Start::Partial,
+        &how,
+    );
     found.lists("propagate two connections", &mut target, pool);
 }
 
@@ -288,7 +393,16 @@ fn settling(found: &mut Found, pool: &Pool) {
         let bias = padded(&floats(31, GROUPED, signed));
         for (kept, keep) in KEEP {
             let mut target = Activity::new(ROWS, GROUPED).unwrap();
-            settle_on_bias(pool, &mut target, &bias, &Settle { kind, keep, draw: Some(stream()) });
+            settle_on_bias(
+                pool,
+                &mut target,
+                &bias,
+                &Settle {
+                    kind,
+                    keep,
+                    draw: Some(stream()),
+                },
+            );
             found.lists(format!("settle {name} {kept}"), &mut target, pool);
         }
     }
@@ -316,15 +430,20 @@ fn sums(found: &mut Found, pool: &Pool) {
         hash.doubles(&dots);
     });
     let other = activity(ROWS, LOWER, &floats(46, ROWS * LOWER, unit));
-    let distances =
-        [squared_distance(&binary, Read::Lists, &other), squared_distance(&sparse, Read::Values, &other)];
+    let distances = [
+        squared_distance(&binary, Read::Lists, &other),
+        squared_distance(&sparse, Read::Values, &other),
+    ];
     found.hash("squared distances", |hash| {
         hash.doubles(&distances);
     });
     found.hash("sums", |hash| {
         hash.doubles(&[sum_of_values(&other), weights.sum_of_squares()]);
     });
-    let mut rows: Vec<f64> = floats(47, ROWS * 7, signed).iter().map(|&x| f64::from(x) * 64.0).collect();
+    let mut rows: Vec<f64> = floats(47, ROWS * 7, signed)
+        .iter()
+        .map(|&x| f64::from(x) * 64.0)
+        .collect();
     rows.chunks_mut(7).for_each(normalise_f64);
     found.hash("normalise rows", |hash| {
         hash.doubles(&rows);
@@ -339,22 +458,54 @@ fn learning(found: &mut Found, pool: &Pool) {
     let reals = |values: &[f32]| (activity(ROWS, LOWER, values), Read::Lists);
     let plain = |values: &[f32]| (activity(ROWS, LOWER, values), Read::Values);
     let forms = [
-        ("ones", listed_ones(&of(53, binary)), listed_ones(&of(54, binary))),
+        (
+            "ones",
+            listed_ones(&of(53, binary)),
+            listed_ones(&of(54, binary)),
+        ),
         ("reals", reals(&of(55, sparse)), reals(&of(56, sparse))),
         ("values", plain(&of(55, sparse)), plain(&of(56, sparse))),
-        ("ones and reals", listed_ones(&of(53, binary)), reals(&of(56, sparse))),
-        ("ones and values", listed_ones(&of(53, binary)), plain(&of(56, sparse))),
+        (
+            "ones and reals",
+            listed_ones(&of(53, binary)),
+            reals(&of(56, sparse)),
+        ),
+        (
+            "ones and values",
+            listed_ones(&of(53, binary)),
+            plain(&of(56, sparse)),
+        ),
     ];
-    let step = |rate| Step { rate, momentum: 0.9, cost: 0.001 };
+    let step = |rate| Step {
+        rate,
+        momentum: 0.9,
+        cost: 0.001,
+    };
     for (name, (v0, read0), (v1, read1)) in &forms {
         let mut weights = weights(LOWER, UPPER, 57, small);
         let mut learner = Learner::new(LOWER, UPPER, ROWS).unwrap();
         let outcomes = [0.5, 0.25, 0.125].map(|rate| {
-            let positive = Phase { lower: v0, read: *read0, upper: &h0 };
-            let negative = Phase { lower: v1, read: *read1, upper: &h1 };
-            learner.learn(pool, &mut weights, positive, negative, step(rate)).unwrap()
+            let positive = Phase {
+                lower: v0,
+                read: *read0,
+                upper: &h0,
+            };
+            let negative = Phase {
+                lower: v1,
+                read: *read1,
+                upper: &h1,
+            };
+            learner
+                .learn(pool, &mut weights, positive, negative, step(rate))
+                .unwrap()
         });
-        learned(found, &format!("learn {name}"), &weights, &learner, &outcomes);
+        learned(
+            found,
+            &format!("learn {name}"),
+            &weights,
+            &learner,
+            &outcomes,
+        );
     }
     let mut weights = weights(LOWER, UPPER, 58, small);
     let mut learner = Learner::new(LOWER, UPPER, 0).unwrap();
@@ -381,13 +532,34 @@ fn biases(found: &mut Found) {
     let c = activity(ROWS, LOWER, &floats(63, ROWS * LOWER, unit));
     let mut bias = padded(&floats(64, LOWER, signed));
     let mut velocity = padded(&floats(65, LOWER, small));
-    let step = |rate| Step { rate, momentum: 0.9, cost: 0.0 };
-    learn_bias(&mut bias, &mut velocity, (&a, Read::Lists), (&b, Read::Lists), step(0.5));
-    learn_bias(&mut bias, &mut velocity, (&a, Read::Lists), (&c, Read::Values), step(0.25));
+    let step = |rate| Step {
+        rate,
+        momentum: 0.9,
+        cost: 0.0,
+    };
+    learn_bias(
+        &mut bias,
+        &mut velocity,
+        (&a, Read::Lists),
+        (&b, Read::Lists),
+        step(0.5),
+    );
+    learn_bias(
+        &mut bias,
+        &mut velocity,
+        (&a, Read::Lists),
+        (&c, Read::Values),
+        step(0.25),
+    );
     found.hash("learn bias", |hash| {
         hash.floats(floats_of(&bias)).floats(floats_of(&velocity));
     });
-    step_bias(&mut bias, &mut velocity, &floats(66, LOWER, signed), step(0.5));
+    step_bias(
+        &mut bias,
+        &mut velocity,
+        &floats(66, LOWER, signed),
+        step(0.5),
+    );
     found.hash("step bias", |hash| {
         hash.floats(floats_of(&bias)).floats(floats_of(&velocity));
     });
@@ -397,10 +569,19 @@ fn exactly(found: &mut Found, pool: &Pool) {
     let (lower, upper) = (12, 6);
     let machine = Machine {
         lower: &[
-            Group { kind: Kind::Bernoulli, units: 7 },
-            Group { kind: Kind::Softmax { size: 5 }, units: 5 },
+            Group {
+                kind: Kind::Bernoulli,
+                units: 7,
+            },
+            Group {
+                kind: Kind::Softmax { size: 5 },
+                units: 5,
+            },
         ],
-        upper: &[Group { kind: Kind::Bernoulli, units: 6 }],
+        upper: &[Group {
+            kind: Kind::Bernoulli,
+            units: 6,
+        }],
         weights: &floats(71, lower * upper, signed),
         lower_bias: &floats(72, lower, signed),
         upper_bias: &floats(73, upper, signed),
@@ -430,7 +611,10 @@ fn digests(pool: &Pool) -> String {
 #[test]
 fn digests_are_written_and_do_not_depend_on_how_tasks_are_run() {
     let serial = digests(&Pool::SERIAL);
-    let reversed = Pool { threads: 3, run: &|tasks, work| (0..tasks).rev().for_each(work) };
+    let reversed = Pool {
+        threads: 3,
+        run: &|tasks, work| (0..tasks).rev().for_each(work),
+    };
     assert_eq!(serial, digests(&reversed));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/digests");
     std::fs::create_dir_all(&folder).unwrap();

@@ -10,11 +10,17 @@ use wakesleep_kernels::exact::{
 use wakesleep_kernels::units::Kind;
 
 fn bernoulli(units: usize) -> Group {
-    Group { kind: Kind::Bernoulli, units }
+    Group {
+        kind: Kind::Bernoulli,
+        units,
+    }
 }
 
 fn softmax(groups: usize, size: usize) -> Group {
-    Group { kind: Kind::Softmax { size }, units: groups * size }
+    Group {
+        kind: Kind::Softmax { size },
+        units: groups * size,
+    }
 }
 
 struct Model {
@@ -28,7 +34,8 @@ struct Model {
 impl Model {
     fn new(lower: &[Group], upper: &[Group], scale: f32, seed: u64) -> Model {
         let numbers = &mut Numbers(seed);
-        let mut vector = |length: usize| -> Vec<f32> { (0..length).map(|_| numbers.signed(scale)).collect() };
+        let mut vector =
+            |length: usize| -> Vec<f32> { (0..length).map(|_| numbers.signed(scale)).collect() };
         let (below, above) = (units(lower), units(upper));
         Model {
             lower: lower.to_vec(),
@@ -67,7 +74,9 @@ impl Model {
     fn enumerated(&self) -> (f64, Expectations) {
         let (below, above) = (all_states(&self.lower), all_states(&self.upper));
         let pairs = || below.iter().flat_map(|v| above.iter().map(move |h| (v, h)));
-        let largest = pairs().map(|(v, h)| self.minus_energy(v, h)).fold(f64::NEG_INFINITY, f64::max);
+        let largest = pairs()
+            .map(|(v, h)| self.minus_energy(v, h))
+            .fold(f64::NEG_INFINITY, f64::max);
         let weight = |v: &[f64], h: &[f64]| libm::exp(self.minus_energy(v, h) - largest);
         let z: f64 = pairs().map(|(v, h)| weight(v, h)).sum();
         let mut averages = Expectations {
@@ -77,8 +86,12 @@ impl Model {
         };
         for (v, h) in pairs() {
             let p = weight(v, h) / z;
-            v.iter().zip(&mut averages.lower).for_each(|(v, sum)| *sum += p * v);
-            h.iter().zip(&mut averages.upper).for_each(|(h, sum)| *sum += p * h);
+            v.iter()
+                .zip(&mut averages.lower)
+                .for_each(|(v, sum)| *sum += p * v);
+            h.iter()
+                .zip(&mut averages.upper)
+                .for_each(|(h, sum)| *sum += p * h);
             for (j, h) in h.iter().enumerate() {
                 for (i, v) in v.iter().enumerate() {
                     averages.products[j * v_length(self) + i] += p * v * h;
@@ -101,7 +114,11 @@ fn units(layer: &[Group]) -> usize {
 fn all_states(layer: &[Group]) -> Vec<Vec<f64>> {
     let n = units(layer);
     (0..1usize << n)
-        .map(|bits| (0..n).map(|unit| (bits >> unit & 1) as f64).collect::<Vec<f64>>())
+        .map(|bits| {
+            (0..n)
+                .map(|unit| (bits >> unit & 1) as f64)
+                .collect::<Vec<f64>>()
+        })
         .filter(|state| {
             let mut first = 0;
             layer.iter().all(|group| {
@@ -109,7 +126,9 @@ fn all_states(layer: &[Group]) -> Vec<Vec<f64>> {
                 first += group.units;
                 match group.kind {
                     Kind::Bernoulli => true,
-                    Kind::Softmax { size } => part.chunks(size).all(|group| group.iter().sum::<f64>() == 1.0),
+                    Kind::Softmax { size } => part
+                        .chunks(size)
+                        .all(|group| group.iter().sum::<f64>() == 1.0),
                 }
             })
         })
@@ -124,13 +143,20 @@ fn models() -> Vec<Model> {
         (&[groups], &[binary]),
         (&[groups], &[softmax(1, 4)]),
         (&[bernoulli(4), softmax(1, 3)], &[bernoulli(5)]),
-        (&[softmax(1, 3), bernoulli(2)], &[bernoulli(2), softmax(2, 2)]),
+        (
+            &[softmax(1, 3), bernoulli(2)],
+            &[bernoulli(2), softmax(2, 2)],
+        ),
         (&[bernoulli(1)], &[bernoulli(11)]),
         (&[softmax(3, 1)], &[bernoulli(3)]),
     ];
     let scales = [0.1, 1.0, 5.0];
-    let all = layers.iter().flat_map(|layers| scales.iter().map(move |scale| (layers, *scale)));
-    all.enumerate().map(|(seed, ((lower, upper), scale))| Model::new(lower, upper, scale, seed as u64)).collect()
+    let all = layers
+        .iter()
+        .flat_map(|layers| scales.iter().map(move |scale| (layers, *scale)));
+    all.enumerate()
+        .map(|(seed, ((lower, upper), scale))| Model::new(lower, upper, scale, seed as u64))
+        .collect()
 }
 
 fn assert_close(fast: &[f64], slow: &[f64]) {
@@ -146,7 +172,10 @@ fn sums_and_averages_are_those_of_all_pairs_of_states() {
         let (slow, slow_averages) = model.enumerated();
         for side in [Enumerate::Lower, Enumerate::Upper, Enumerate::Fewer] {
             let log_z = log_partition(&Pool::SERIAL, &model.machine(), side).unwrap();
-            assert!((log_z - slow).abs() < 1e-12 * slow.abs().max(1.0), "{log_z} is not {slow}");
+            assert!(
+                (log_z - slow).abs() < 1e-12 * slow.abs().max(1.0),
+                "{log_z} is not {slow}"
+            );
             let (same, averages) = expectations(&Pool::SERIAL, &model.machine(), side).unwrap();
             assert_eq!(same.to_bits(), log_z.to_bits());
             assert_close(&averages.products, &slow_averages.products);
@@ -160,9 +189,15 @@ fn sums_and_averages_are_those_of_all_pairs_of_states() {
 #[test]
 fn planted_faults_of_exact_sums_are_seen() {
     let mut model = Model::new(&[bernoulli(5)], &[bernoulli(5)], 1.0, 9);
-    let log_z = |model: &Model| log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    let log_z =
+        |model: &Model| log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
     let right = log_z(&model);
-    let turned = Matrix { rows: 5, columns: 5, values: model.weights.clone() }.transposed();
+    let turned = Matrix {
+        rows: 5,
+        columns: 5,
+        values: model.weights.clone(),
+    }
+    .transposed();
     let straight = std::mem::replace(&mut model.weights, turned.values);
     assert!((log_z(&model) - right).abs() > 1e-6);
     model.weights = straight;
@@ -175,7 +210,8 @@ fn every_way_of_running_gives_the_same_bits() {
     let model = Model::new(&[bernoulli(9), softmax(1, 3)], &[bernoulli(20)], 0.7, 3);
     let bits = |pool: &Pool| {
         let (log_z, averages) = expectations(pool, &model.machine(), Enumerate::Lower).unwrap();
-        let all = [&averages.products, &averages.lower, &averages.upper].map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+        let all = [&averages.products, &averages.lower, &averages.upper]
+            .map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
         (log_z.to_bits(), all)
     };
     let serial = bits(&Pool::SERIAL);
@@ -186,7 +222,8 @@ fn every_way_of_running_gives_the_same_bits() {
 fn averages_are_the_slopes_of_log_z() {
     let mut model = Model::new(&[bernoulli(6)], &[bernoulli(3), softmax(1, 3)], 1.0, 14);
     let (_, averages) = expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
-    let log_z = |model: &Model| log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    let log_z =
+        |model: &Model| log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
     for place in [0, 7, 20, 35] {
         let middle = model.weights[place];
         let (above, below) = (middle + 1e-3, middle - 1e-3);
@@ -205,7 +242,12 @@ fn without_weights_log_z_is_in_closed_form_however_large_the_summed_side() {
     let mut model = Model::new(&[bernoulli(784)], &[bernoulli(10)], 2.0, 1);
     model.weights.fill(0.0);
     let softplus = |x: &f32| libm::log1p(libm::exp(f64::from(*x)));
-    let wanted: f64 = model.lower_bias.iter().chain(&model.upper_bias).map(softplus).sum();
+    let wanted: f64 = model
+        .lower_bias
+        .iter()
+        .chain(&model.upper_bias)
+        .map(softplus)
+        .sum();
     let log_z = log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
     assert!((log_z - wanted).abs() < 1e-9, "{log_z} is not {wanted}");
 }
@@ -214,12 +256,14 @@ fn without_weights_log_z_is_in_closed_form_however_large_the_summed_side() {
 fn energies_of_thousands_of_nats_do_not_overflow() {
     let mut model = Model::new(&[bernoulli(4)], &[bernoulli(4)], 1.0, 1);
     model.weights.fill(500.0);
-    let (log_z, averages) = expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    let (log_z, averages) =
+        expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
     let all = model.minus_energy(&[1.0; 4], &[1.0; 4]);
     assert!((log_z - all).abs() < 1e-9);
     assert_close(&averages.products, &[1.0; 16]);
     model.weights.fill(-500.0);
-    let (log_z, averages) = expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    let (log_z, averages) =
+        expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
     assert!(log_z.is_finite() && averages.products.iter().all(|x| x.abs() < 1e-100));
 }
 

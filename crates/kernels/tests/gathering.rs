@@ -46,7 +46,11 @@ fn slow_rows(data: &[f32], scale: f32, order: &[u32], columns: usize) -> Matrix 
             values.push(data[row as usize * columns + column] * scale);
         }
     }
-    Matrix { rows: order.len(), columns, values }
+    Matrix {
+        rows: order.len(),
+        columns,
+        values,
+    }
 }
 
 fn as_floats(pixels: &[u8]) -> Vec<f32> {
@@ -57,9 +61,14 @@ fn assert_lists_what_is_not_zero(activity: &Activity, matrix: &Matrix) {
     assert_eq!(activity.lists(), Lists::Reals);
     let mut listed = 0;
     for row in 0..matrix.rows {
-        let wanted: Vec<u16> =
-            (0..matrix.columns).filter(|&unit| matrix.at(row, unit) != 0.0).map(|unit| unit as u16).collect();
-        let reals: Vec<f32> = wanted.iter().map(|&unit| matrix.at(row, unit.into())).collect();
+        let wanted: Vec<u16> = (0..matrix.columns)
+            .filter(|&unit| matrix.at(row, unit) != 0.0)
+            .map(|unit| unit as u16)
+            .collect();
+        let reals: Vec<f32> = wanted
+            .iter()
+            .map(|&unit| matrix.at(row, unit.into()))
+            .collect();
         assert_eq!(activity.list(row), wanted);
         assert_same_bits(activity.reals(row), &reals, "reals");
         listed += wanted.len();
@@ -85,7 +94,10 @@ fn check_gather<T: Pixel>(case: Case, data: &[T], floats: &[f32], scale: f32, or
 #[test]
 fn bytes_and_floats_are_gathered_as_by_the_twin() {
     for_cases(120, |case| {
-        let case = Case { lower: case.lower.max(1), ..case };
+        let case = Case {
+            lower: case.lower.max(1),
+            ..case
+        };
         let numbers = &mut Numbers(case.seed);
         let order = some_order(case.rows, numbers);
         let pixels = some_pixels(case, numbers);
@@ -105,7 +117,11 @@ fn check_states<T: Pixel>(case: Case, data: &[T], floats: &[f32], scale: f32, or
         assert_eq!(lists_of(&activity), slow);
         activity.spread_lists(pool);
         assert_eq!(activity.lists(), Lists::Ones);
-        assert_same_bits(&values_of(&activity), &spread(&slow, case.lower).values, "spread");
+        assert_same_bits(
+            &values_of(&activity),
+            &spread(&slow, case.lower).values,
+            "spread",
+        );
         assert_padding_is_zero(&activity);
     });
 }
@@ -113,7 +129,10 @@ fn check_states<T: Pixel>(case: Case, data: &[T], floats: &[f32], scale: f32, or
 #[test]
 fn states_are_drawn_as_by_the_twin() {
     for_cases(120, |case| {
-        let case = Case { lower: case.lower.max(1), ..case };
+        let case = Case {
+            lower: case.lower.max(1),
+            ..case
+        };
         let numbers = &mut Numbers(case.seed);
         let order = some_order(case.rows, numbers);
         let pixels = some_pixels(case, numbers);
@@ -126,7 +145,13 @@ fn states_are_drawn_as_by_the_twin() {
 #[test]
 fn a_row_s_states_do_not_depend_on_its_place_in_the_batch() {
     let numbers = &mut Numbers(4);
-    let case = Case { lower: 65, upper: 0, rows: 37, share: 0.8, seed: 0 };
+    let case = Case {
+        lower: 65,
+        upper: 0,
+        rows: 37,
+        share: 0.8,
+        seed: 0,
+    };
     let pixels = some_pixels(case, numbers);
     let states = |order: &[u32]| {
         let mut activity = Activity::new(order.len(), 65).unwrap();
@@ -158,7 +183,10 @@ fn binarised_pixels_have_their_probabilities() {
     activity.gather_states(&Pool::SERIAL, &data, 1.0 / 255.0, &order, stream());
     let mut on = [0u32; 256];
     for row in 0..ROWS as usize {
-        activity.list(row).iter().for_each(|&unit| on[usize::from(unit)] += 1);
+        activity
+            .list(row)
+            .iter()
+            .for_each(|&unit| on[usize::from(unit)] += 1);
     }
     assert_eq!((on[0], on[255]), (0, ROWS));
     let n = f64::from(ROWS);
@@ -172,7 +200,11 @@ fn binarised_pixels_have_their_probabilities() {
         (chi - 254.0) / 508.0f64.sqrt()
     };
     assert!(z(1.0 / 255.0).abs() < 5.0, "{}", z(1.0 / 255.0));
-    assert!(z(1.0 / 260.0) > 5.0, "another scale must be seen: {}", z(1.0 / 260.0));
+    assert!(
+        z(1.0 / 260.0) > 5.0,
+        "another scale must be seen: {}",
+        z(1.0 / 260.0)
+    );
 }
 
 #[test]
@@ -183,9 +215,16 @@ fn labels_become_one_hot_rows() {
         let mut activity = Activity::new(DATA_ROWS, classes).unwrap();
         activity.write(&vec![0.3; DATA_ROWS * classes]);
         activity.gather_labels(&labels, &order);
-        let lists: Vec<Vec<u16>> = order.iter().map(|&id| vec![u16::from(labels[id as usize])]).collect();
+        let lists: Vec<Vec<u16>> = order
+            .iter()
+            .map(|&id| vec![u16::from(labels[id as usize])])
+            .collect();
         assert_eq!(lists_of(&activity), lists);
-        assert_same_bits(&values_of(&activity), &spread(&lists, classes).values, "one-hot");
+        assert_same_bits(
+            &values_of(&activity),
+            &spread(&lists, classes).values,
+            "one-hot",
+        );
         assert_padding_is_zero(&activity);
     }
 }

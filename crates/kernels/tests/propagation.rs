@@ -49,7 +49,16 @@ fn inputs(
     start: Start,
     target: &mut Activity,
 ) {
-    propagate(pool, target, source, read, weights, direction, start, &Settle::INPUTS);
+    propagate(
+        pool,
+        target,
+        source,
+        read,
+        weights,
+        direction,
+        start,
+        &Settle::INPUTS,
+    );
 }
 
 fn check_propagation(case: Case, source: &Matrix, forms: &[(&str, Activity, Read)]) {
@@ -63,7 +72,15 @@ fn check_propagation(case: Case, source: &Matrix, forms: &[(&str, Activity, Read
             each_pool(|pool| {
                 let mut target = Activity::new(case.rows, case.upper).unwrap();
                 let start = Start::Bias(&bias_lines);
-                inputs(pool, activity, *read, &weights, direction, start, &mut target);
+                inputs(
+                    pool,
+                    activity,
+                    *read,
+                    &weights,
+                    direction,
+                    start,
+                    &mut target,
+                );
                 let what = format!("{name} {direction:?}");
                 assert_same_bits(&values_of(&target), &slow.values, &what);
                 assert_padding_is_zero(&target);
@@ -111,12 +128,31 @@ fn a_second_connection_goes_on_where_the_first_ended() {
         let slow = twins::propagate(&second, &second_weights, &halfway);
         let up = weights_for(&first_weights, Direction::Up);
         let down = weights_for(&second_weights, Direction::Down);
-        for (second, read) in [(with_reals(&second), Read::Lists), (with_values(&second), Read::Values)] {
+        for (second, read) in [
+            (with_reals(&second), Read::Lists),
+            (with_values(&second), Read::Values),
+        ] {
             each_pool(|pool| {
                 let mut target = Activity::new(case.rows, case.upper).unwrap();
                 let start = Start::Bias(&bias_lines);
-                inputs(pool, &with_ones(&first), Read::Lists, &up, Direction::Up, start, &mut target);
-                inputs(pool, &second, read, &down, Direction::Down, Start::Partial, &mut target);
+                inputs(
+                    pool,
+                    &with_ones(&first),
+                    Read::Lists,
+                    &up,
+                    Direction::Up,
+                    start,
+                    &mut target,
+                );
+                inputs(
+                    pool,
+                    &second,
+                    read,
+                    &down,
+                    Direction::Down,
+                    Start::Partial,
+                    &mut target,
+                );
                 assert_same_bits(&values_of(&target), &slow.values, "two connections");
             });
         }
@@ -138,11 +174,22 @@ fn a_row_does_not_depend_on_the_batch_that_it_is_in() {
         };
         let mut target = Activity::new(rows.len(), 33).unwrap();
         let start = Start::Bias(&bias);
-        inputs(&Pool::SERIAL, &with_reals(&part), Read::Lists, &weights, Direction::Up, start, &mut target);
+        inputs(
+            &Pool::SERIAL,
+            &with_reals(&part),
+            Read::Lists,
+            &weights,
+            Direction::Up,
+            start,
+            &mut target,
+        );
         bits(&values_of(&target))
     };
     let whole = batch(0..100);
-    let parts: Vec<u32> = [0..1, 1..4, 4..50, 50..100].into_iter().flat_map(batch).collect();
+    let parts: Vec<u32> = [0..1, 1..4, 4..50, 50..100]
+        .into_iter()
+        .flat_map(batch)
+        .collect();
     assert_eq!(whole, parts);
 }
 
@@ -155,15 +202,27 @@ fn planted_faults_of_propagation_are_seen() {
     let start = start_at(&[0.5; 33], 9);
     let right = twins::propagate(&source, &weights, &start);
     let reversed = twins::propagate_in_order(&source, &weights, &start, (0..128).rev());
-    let halves = twins::propagate_in_order(&source, &weights, &start, (0..128).step_by(2).chain((1..128).step_by(2)));
+    let halves = twins::propagate_in_order(
+        &source,
+        &weights,
+        &start,
+        (0..128).step_by(2).chain((1..128).step_by(2)),
+    );
     assert_ne!(bits(&right.values), bits(&reversed.values));
     assert_ne!(bits(&right.values), bits(&halves.values));
 
     let nothing = Matrix::new(1, 4, || 0.0);
-    let kept = Matrix { rows: 1, columns: 1, values: vec![-0.0] };
+    let kept = Matrix {
+        rows: 1,
+        columns: 1,
+        values: vec![-0.0],
+    };
     let positive = Matrix::new(1, 4, || -1.0);
     let without_zero = twins::propagate(&nothing, &positive, &kept);
-    assert_ne!(bits(&without_zero.values), bits(&start_at(&[-0.0], 1).values));
+    assert_ne!(
+        bits(&without_zero.values),
+        bits(&start_at(&[-0.0], 1).values)
+    );
 }
 
 #[test]
@@ -176,7 +235,15 @@ fn dense_propagation_agrees_with_an_independent_product() {
         let mut target = Activity::new(case.rows, case.upper).unwrap();
         let bias = vec![Line::ZERO; lines_for(case.upper)];
         let start = Start::Bias(&bias);
-        inputs(&Pool::SERIAL, &with_values(&source), Read::Values, &weights, Direction::Up, start, &mut target);
+        inputs(
+            &Pool::SERIAL,
+            &with_values(&source),
+            Read::Values,
+            &weights,
+            Direction::Up,
+            start,
+            &mut target,
+        );
         let product = multiplied(&source, &matrix);
         let sizes = multiplied(&absolute(&source), &absolute(&matrix));
         for ((fast, other), size) in values_of(&target).iter().zip(&product).zip(&sizes) {
@@ -226,17 +293,42 @@ fn settling_in_the_same_pass_or_afterwards_is_the_same() {
         let weights = weights_for(&matrix, Direction::Up);
         let (bias, lines) = biases(case.upper, numbers);
         let stream = Stream::new([9, 0], 4, Purpose::Train, 1, 0);
-        let how = Settle { kind: Kind::Bernoulli, keep: Keep::Means, draw: Some(stream) };
-        let means = bernoulli_means(&twins::propagate(&source, &matrix, &start_at(&bias, case.rows)));
+        let how = Settle {
+            kind: Kind::Bernoulli,
+            keep: Keep::Means,
+            draw: Some(stream),
+        };
+        let means = bernoulli_means(&twins::propagate(
+            &source,
+            &matrix,
+            &start_at(&bias, case.rows),
+        ));
         let ids: Vec<u32> = (0..case.rows as u32).collect();
         let states = bernoulli_states(&means, &ids, stream);
         each_pool(|pool| {
             let source = with_ones(&source);
             let start = Start::Bias(&lines);
             let mut together = Activity::new(case.rows, case.upper).unwrap();
-            propagate(pool, &mut together, &source, Read::Lists, &weights, Direction::Up, start, &how);
+            propagate(
+                pool,
+                &mut together,
+                &source,
+                Read::Lists,
+                &weights,
+                Direction::Up,
+                start,
+                &how,
+            );
             let mut apart = Activity::new(case.rows, case.upper).unwrap();
-            inputs(pool, &source, Read::Lists, &weights, Direction::Up, start, &mut apart);
+            inputs(
+                pool,
+                &source,
+                Read::Lists,
+                &weights,
+                Direction::Up,
+                start,
+                &mut apart,
+            );
             settle(pool, &mut apart, &how);
             for activity in [&together, &apart] {
                 assert_same_bits(&values_of(activity), &means.values, "means");
@@ -256,9 +348,16 @@ fn units_that_nothing_drives_settle_on_their_bias() {
             let mut target = Activity::new(rows, units).unwrap();
             settle_on_bias(pool, &mut target, &lines, &Settle::INPUTS);
             assert_same_bits(&values_of(&target), &start_at(&bias, rows).values, "inputs");
-            let keep = Settle { keep: Keep::Means, ..Settle::INPUTS };
+            let keep = Settle {
+                keep: Keep::Means,
+                ..Settle::INPUTS
+            };
             settle_on_bias(pool, &mut target, &lines, &keep);
-            assert_same_bits(&values_of(&target), &bernoulli_means(&start_at(&bias, rows)).values, "means");
+            assert_same_bits(
+                &values_of(&target),
+                &bernoulli_means(&start_at(&bias, rows)).values,
+                "means",
+            );
         });
     }
 }
@@ -334,8 +433,16 @@ fn squared_distances_and_sums_keep_their_order() {
         ];
         for (a, read, matrix) in forms {
             let fast = squared_distance(&a, read, &b);
-            assert_eq!(fast.to_bits(), slow_squared_distance(matrix, &other).to_bits());
-            let plain: f64 = matrix.values.iter().zip(&other.values).map(|(x, y)| f64::from(x - y).powi(2)).sum();
+            assert_eq!(
+                fast.to_bits(),
+                slow_squared_distance(matrix, &other).to_bits()
+            );
+            let plain: f64 = matrix
+                .values
+                .iter()
+                .zip(&other.values)
+                .map(|(x, y)| f64::from(x - y).powi(2))
+                .sum();
             assert!((fast - plain).abs() <= 1e-5 * plain);
         }
         let mut sum = 0.0f64;

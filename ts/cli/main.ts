@@ -1,0 +1,116 @@
+#!/usr/bin/env node
+/** The command `wakesleep`: its commands and options. What each does is in the file of its name. */
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { configurationJsonSchema } from '../config.js';
+import { VERSION } from '../runtime/version.js';
+import { type ClassifyArguments, classify } from './classify.js';
+import { type EngineOptions, withEngine } from './engine-options.js';
+import { info } from './info.js';
+import { exitStatus, Output, reportError } from './output.js';
+import { listRecipes } from './recipes.js';
+import { type SampleArguments, sample } from './sample.js';
+import { type ShowArguments, show } from './show.js';
+import { type TrainArguments, train } from './train.js';
+
+const endings = 'Exit status: 0 done, 1 failed, 2 bad usage, 130 interrupted.';
+
+/** The program; `finish` takes the status that a command ends with. */
+function program(output: Output, finish: (status: number) => void): Command {
+  const root = new Command('wakesleep')
+    .description('Boltzmann machines and deep belief nets on ordinary CPUs: the same seed, the same bits.')
+    .version(VERSION, '--version', 'print the version')
+    .helpOption('--help', 'say what a command does')
+    .helpCommand(false)
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+    .addHelpText('after', `\n${endings}`);
+  const command = (name: string, description: string) =>
+    root.command(name).description(description).option('--json', 'print one JSON object a line, and nothing else');
+
+  withEngine(command('info', 'Say which artefact runs here, on how many threads, and why.')).action(
+    async (options: EngineOptions) => finish(await info(options, output)),
+  );
+  command('recipes', 'List what can be trained by name, what it reproduces and how long it takes.').action(() =>
+    finish(listRecipes(output)),
+  );
+  withEngine(command('train', 'Train a recipe or a configuration.'))
+    .argument('[recipe|config.json]', 'a name that `wakesleep recipes` lists, or a file that ends in .json')
+    .option('--out <dir>', 'where the run goes (default: target/runs/NAME)')
+    .option('--resume', 'go on with the run in that folder')
+    .option('--seed <N>', 'seed of the weights and of all noise', integer)
+    .option('--set <path=value>', 'change the configuration: train.0.epochs=5 (may be repeated)', collected, [])
+    .option('--data <dir>', 'folder that holds the files of a named set')
+    .option('--schema', 'print the JSON Schema of a configuration instead')
+    .action(async (source: string | undefined, options: TrainArguments & { readonly schema?: boolean }, self: Command) => {
+      if (options.schema === true) return finish(printSchema());
+      if (source === undefined) self.error("error: missing argument 'recipe|config.json'");
+      finish(await train(source, options, output));
+    });
+  withEngine(command('sample', 'Draw rows from a model.'))
+    .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
+    .requiredOption('--out <file>', 'a .png picture, or a .npy array [rows, units]')
+    .option('--rows <N>', 'rows to draw', integer, 100)
+    .option('--sweeps <N>', 'sweeps of Gibbs sampling', integer, 1000)
+    .option('--clamp <label=N>', 'hold the label at a class')
+    .option('--seed <N>', 'seed of the draws', integer, 1)
+    .option('--width <N>', 'width of a picture in pixels (default: a square)', integer)
+    .action(async (model: string, options: SampleArguments) => finish(await sample(model, options, output)));
+  withEngine(command('classify', 'Classify rows; the error rate too where labels are known.'))
+    .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
+    .argument('<data>', 'mnist:test, another named set, or an idx file of images')
+    .option('--labels <file>', 'an idx file of labels')
+    .option('--data <dir>', 'folder that holds the files of a named set')
+    .action(async (model: string, data: string, options: ClassifyArguments) =>
+      finish(await classify(model, data, options, output)),
+    );
+  withEngine(command('show', 'Say what a model is made of, and draw pictures of it.'))
+    .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
+    .option('--out <dir>', 'draw receptive fields and generated rows into this folder')
+    .option('--seed <N>', 'seed of the generated rows', integer, 1)
+    .option('--width <N>', 'width of a picture in pixels (default: a square)', integer)
+    .action(async (model: string, options: ShowArguments) => finish(await show(model, options, output)));
+  return root;
+}
+
+function printSchema(): number {
+  process.stdout.write(`${JSON.stringify(configurationJsonSchema(), null, 2)}\n`);
+  return exitStatus.done;
+}
+
+function integer(text: string): number {
+  if (/^-?\d{1,16}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be an integer.');
+}
+
+function collected(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+/** Runs one command line; returns the status to end with. */
+async function main(args: readonly string[]): Promise<number> {
+  const output = new Output(args.includes('--json'));
+  let status: number = exitStatus.done;
+  try {
+    const root = program(output, (ended) => {
+      status = ended;
+    });
+    if (args.length === 0) {
+      root.outputHelp({ error: true });
+      return exitStatus.badUsage;
+    }
+    await root.parseAsync(args, { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitStatus.done;
+    return reportError(error, output);
+  }
+}
+
+// A reader that has seen enough (`| head`) closes the pipe; that is no error of ours.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,32 @@
+/** The last lines of a run: what was reached, where the pictures are, and what to try next. */
+import { duration, type Output, withThousands } from './output.js';
+import type { RunDescription, RunFolder } from './run-folder.js';
+
+/** Says what a finished run reached. */
+export function reportRun(folder: RunFolder, description: RunDescription, output: Output): void {
+  const { evaluation = {}, seconds, model, pictures = [], configuration } = description;
+  output.object({ type: 'finished', out: folder.path, model, evaluation, seconds, pictures });
+  const { testErrorPercent, testErrors, testRows, heldOutErrorPercent } = evaluation;
+  const { recognisedSamplesPercent, smoothFiltersPercent } = evaluation;
+  if (testErrorPercent !== undefined) {
+    output.line(`Test error             ${testErrorPercent.toFixed(2)} % (${testErrors} of ${withThousands(testRows!)} digits)`);
+  }
+  if (heldOutErrorPercent !== undefined) output.line(`Held-out error         ${heldOutErrorPercent.toFixed(2)} %`);
+  if (recognisedSamplesPercent !== undefined) {
+    const judge = 'of generated digits are what they should be to a 3-nearest-neighbour classifier';
+    output.line(`Recognised samples     ${recognisedSamplesPercent.toFixed(1)} % ${judge}`);
+  }
+  if (smoothFiltersPercent !== undefined) {
+    const what = 'of first-layer filters have a lag-1 spatial correlation of at least 0.5';
+    output.line(`Smooth filters         ${smoothFiltersPercent.toFixed(1)} % ${what}`);
+  }
+  if (seconds !== undefined) {
+    output.line(`Time                   training ${duration(seconds.training)}, evaluation ${duration(seconds.evaluation)}`);
+  }
+  output.line(`Model                  ${folder.modelPath}`);
+  if (model !== undefined) output.line(`SHA-256                ${model.sha256}`);
+  output.line(`Pictures               ${pictures.map((name) => folder.shown(name)).join(', ')}`);
+  const labelled = configuration.model.type === 'deepBeliefNet' && configuration.model.label !== undefined;
+  const clamp = labelled ? ' --clamp label=3 --out threes.png' : ' --out samples.png';
+  output.line(`Try next               npx wakesleep sample ${folder.modelPath}${clamp}`);
+}

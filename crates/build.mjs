@@ -24,8 +24,8 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { rewriteDeclarations, rewriteGlue } from './glue.mjs';
-import { moveWaits } from './waits.mjs';
 import { findWasmCompiler, ROOT, toolPath, withFirstOnPath } from './setup.mjs';
+import { moveWaits } from './waits.mjs';
 
 const TARGET = join(ROOT, 'target');
 const DIST = join(ROOT, 'dist');
@@ -80,7 +80,14 @@ export function build({ names = false } = {}) {
 function buildArtefact(artefact, compiler, names) {
   const { name, threads } = artefact;
   const outputs = [`${name}.wasm`, `${name}.js`, `${name}.d.ts`].map((file) => join(GENERATED, file));
-  const inputs = ['Cargo.toml', 'Cargo.lock', 'crates/build.mjs', 'crates/glue.mjs', 'crates/waits.mjs', 'package-lock.json'];
+  const inputs = [
+    'Cargo.toml',
+    'Cargo.lock',
+    'crates/build.mjs',
+    'crates/glue.mjs',
+    'crates/waits.mjs',
+    'package-lock.json',
+  ];
   const sources = ['crates/kernels', 'crates/wasm'].flatMap((folder) => filesBelow(join(ROOT, folder)));
   const hash = hashOf([...inputs.map((file) => join(ROOT, file)), ...sources], `${compiler.version} ${names}`);
   unlessDone(name, hash, outputs, () => {

@@ -19,10 +19,16 @@ const MODULES = join(ROOT, 'node_modules');
 function main() {
   mkdirSync(TARGET, { recursive: true });
   const steps = [
-    ['format and lint', () => node([join(MODULES, '@biomejs', 'biome', 'bin', 'biome'), 'ci', '--error-on-warnings', '.'])],
+    [
+      'format and lint',
+      () => node([join(MODULES, '@biomejs', 'biome', 'bin', 'biome'), 'ci', '--error-on-warnings', '.']),
+    ],
     ['rustfmt', () => cargo(['fmt', '--all', '--check'])],
     ['clippy', () => cargo(['clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings'])],
-    ['clippy of the pool', () => cargo(['clippy', '-p', 'wakesleep-wasm', '--features', 'threads', '--quiet', '--', '-D', 'warnings'])],
+    [
+      'clippy of the pool',
+      () => cargo(['clippy', '-p', 'wakesleep-wasm', '--features', 'threads', '--quiet', '--', '-D', 'warnings']),
+    ],
     ['Rust tests', () => rustTests(['test', '--workspace', '--quiet'])],
     ['Rust tests of the pool', () => rustTests(['test', '-p', 'wakesleep-wasm', '--features', 'threads', '--quiet'])],
     ['build', () => node([join(ROOT, 'crates', 'build.mjs')])],
@@ -87,7 +93,8 @@ function vitest(executable, parameters) {
 /** Other Node versions run what depends on the engine's host. */
 function vitestOn(version) {
   const executable = testNodePath(version);
-  if (existsSync(executable)) return vitest(executable, ['test/runtime', 'test/digests', 'test/exactness/determinism']);
+  if (existsSync(executable))
+    return vitest(executable, ['test/runtime', 'test/digests', 'test/hosts', 'test/exactness/determinism']);
   console.log(`Node ${version} is not there; \`node crates/setup.mjs --with-tests\` brings it.`);
   return false;
 }

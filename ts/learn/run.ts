@@ -130,10 +130,7 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
         this.options.signal?.throwIfAborted();
         const step = this.step();
         if (step === 'end') return;
-        if (step !== undefined) {
-          yield step;
-          since = performance.now();
-        }
+        if (step !== undefined) yield step;
       }
     } catch (error) {
       throw this.explained(error);

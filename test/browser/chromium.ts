@@ -1,0 +1,125 @@
+/** A headless Chromium, and a small server of the built files with or without the headers that isolate a page. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { findChromium } from '../../crates/setup.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SERVED = ['/dist/', '/test/'];
+const TYPES: Record<string, string> = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
+/** The module script has run when the page's `load` event comes, for which `goto` waits. */
+const PAGE = '<!doctype html><title>wakesleep</title><script type="module" src="/test/browser/task-page.mjs"></script>';
+
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+// Without these it asks servers of its maker for updates and experiments, and a container has no room for its sandbox.
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** What a task gave, or the error that it threw. */
+export interface Answer {
+  readonly value?: unknown;
+  readonly error?: { readonly code?: string; readonly message: string };
+}
+
+export interface Chromium {
+  /** Runs a task of tasks.mjs on a fresh page's main thread, or in a worker of the page. */
+  run(where: 'page' | 'worker', isolated: boolean, task: string, options: object): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/** Starts both servers and the browser; throws, saying what is missing, where there is no Chromium. */
+export async function startChromium(): Promise<Chromium> {
+  const executablePath = findChromium();
+  if (executablePath === undefined) {
+    throw new Error('No Chromium was found; `node crates/setup.mjs --with-tests` installs it or says how.');
+  }
+  const profile = await mkdtemp(join(tmpdir(), 'wakesleep-chromium-'));
+  const context = await chromium.launchPersistentContext(profile, { executablePath, headless: true, args: ARGUMENTS });
+  const servers = { isolated: await serve(ISOLATION), plain: await serve({}) };
+  return {
+    run: (where, isolated, task, options) =>
+      runOnFreshPage(context, urlOf(isolated ? servers.isolated : servers.plain), { where, task, options }),
+    async close() {
+      await context.close();
+      for (const server of Object.values(servers)) {
+        server.closeAllConnections();
+        server.close();
+      }
+      await rm(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+function serve(headers: Record<string, string>): Promise<Server> {
+  const server = createServer(async ({ url = '/' }, response) => {
+    const { pathname } = new URL(url, 'http://localhost');
+    const respond = (status: number, type: string, body: string | Buffer) =>
+      response.writeHead(status, { 'Content-Type': type, ...headers }).end(body);
+    if (pathname === '/') return respond(200, 'text/html', PAGE);
+    try {
+      if (!SERVED.some((folder) => pathname.startsWith(folder))) throw new Error('not served');
+      respond(200, TYPES[extname(pathname)] ?? 'application/octet-stream', await readFile(join(ROOT, pathname)));
+    } catch {
+      respond(404, 'text/plain', 'There is no such file.');
+    }
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve(server));
+  });
+}
+
+function urlOf(server: Server): string {
+  return `http://localhost:${(server.address() as AddressInfo).port}/`;
+}
+
+interface Job {
+  readonly where: 'page' | 'worker';
+  readonly task: string;
+  readonly options: object;
+}
+
+async function runOnFreshPage(context: BrowserContext, url: string, job: Job): Promise<Answer> {
+  const page: Page = await context.newPage();
+  try {
+    await page.goto(url);
+    return await (job.where === 'page' ? page.evaluate(inPage, job) : page.evaluate(inWorker, job));
+  } finally {
+    await page.close();
+  }
+}
+
+/** Runs in the page, whose module script has put `perform` there. */
+function inPage(job: Job): Promise<Answer> {
+  return (globalThis as unknown as { perform(job: Job): Promise<Answer> }).perform(job);
+}
+
+/** Runs in the page. */
+function inWorker({ task, options }: Job): Promise<Answer> {
+  const worker = new Worker('/test/browser/task-worker.mjs', { type: 'module' });
+  return new Promise((resolve) => {
+    worker.onerror = (event) => resolve({ error: { message: event.message || 'The worker could not be loaded.' } });
+    worker.onmessage = ({ data }) => {
+      if (data === 'listening') worker.postMessage({ task, options });
+      else resolve(data);
+    };
+  });
+}

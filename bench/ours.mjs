@@ -19,7 +19,9 @@ const algorithm = contrastiveDivergence({
   initialBias: 'keep',
 });
 const epochs = model.train(data, algorithm)[Symbol.iterator]();
-console.log(JSON.stringify({ version: `wakesleep ${engine.info.version}, ${engine.info.artefact}, ${engine.info.host}` }));
+console.log(
+  JSON.stringify({ version: `wakesleep ${engine.info.version}, ${engine.info.artefact}, ${engine.info.host}` }),
+);
 for await (const _ of createInterface({ input: process.stdin })) {
   const start = performance.now();
   const { value } = epochs.next();

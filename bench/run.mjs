@@ -110,6 +110,8 @@ const file = join(folder, `cd1-${result.date}-${result.commit}.json`);
 writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
 for (const { threads, name, medianSeconds, ratio, ratioRange, meanHiddenActivity } of rows) {
   const range = `${ratioRange[0]} to ${ratioRange[1]}`;
-  console.log(`${threads} threads  ${name.padEnd(13)} ${medianSeconds} s  ratio ${ratio} (${range})  activity ${meanHiddenActivity}`);
+  console.log(
+    `${threads} threads  ${name.padEnd(13)} ${medianSeconds} s  ratio ${ratio} (${range})  activity ${meanHiddenActivity}`,
+  );
 }
 console.log(`Second thread: ${result.secondThreadSpeedup} times. Recorded in ${file}`);

@@ -4,7 +4,7 @@
  * Plain `node:` imports only, because it runs straight after a clone. In order: node_modules as the lock file has them; a
  * Rust compiler with the source of its standard library (threads need a std of their own); a native Rust with clippy and
  * rustfmt; wasm-pack and the wasm-bindgen command of the locked version, compiled once into the user's cache; with
- * `--with-tests` also Chromium and the other Node versions that the tests run on. When all is there it takes a moment.
+ * `--with-tests` also Chromium, a Python and the other Node versions that the tests run with. When all is there it takes a moment.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -207,6 +207,17 @@ function setUpTestNode(version) {
   });
 }
 
+/** A Python that opens our files in tests. */
+function setUpTestPython() {
+  const folder = join(CACHE, 'python');
+  if (existsSync(folder)) return;
+  intoCache(folder, (partial) => {
+    install('a Python environment with numpy and safetensors', 'python3', ['-m', 'venv', partial]);
+    const python = join(partial, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+    install('numpy and safetensors', python, ['-m', 'pip', 'install', '--quiet', 'numpy', 'safetensors']);
+  });
+}
+
 /** Makes a folder of the cache whole or not at all: filled under another name, then renamed. */
 function intoCache(target, fill) {
   const partial = `${target}.partial-${process.pid}`;
@@ -257,6 +268,7 @@ function setUp({ withTests }) {
   setUpCompiledTool('wasm-pack', 'wasm-pack', WASM_PACK_VERSION);
   if (!withTests) return;
   setUpChromium();
+  setUpTestPython();
   TEST_NODES.forEach(setUpTestNode);
 }
 

@@ -143,7 +143,9 @@ export type ConfigurationInput = z.input<typeof configurationSchema>;
 export type Evaluation = z.infer<typeof evaluation>;
 
 /** A complete configuration. */
-export type Configuration = Omit<z.output<typeof configurationSchema>, 'train'> & { readonly train: readonly [Algorithm] };
+export type Configuration = Omit<z.output<typeof configurationSchema>, 'train'> & {
+  readonly train: readonly [Algorithm];
+};
 
 /** Paths in which the configurations of a run and of its continuation may differ. */
 export const FREE_ON_RESUME = ['checkpointSeconds'] as const;
@@ -198,7 +200,10 @@ function graphOf(given: z.output<typeof model>): Graph {
   return readGraph('model', parts);
 }
 
-function checkEvaluations(graph: Graph, { evaluate, data: { heldOut: rows } }: z.output<typeof configurationSchema>): void {
+function checkEvaluations(
+  graph: Graph,
+  { evaluate, data: { heldOut: rows } }: z.output<typeof configurationSchema>,
+): void {
   const refuse = (name: string, lack: string) => {
     const message = `\`evaluate\` asks for ${name}, which needs ${lack}.`;
     throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: lack, where: 'evaluate' });
@@ -255,7 +260,11 @@ export function noSuchPath(path: readonly string[], names: readonly string[]): W
   const all = names.length === 0 ? 'it takes none.' : `it takes ${names.map((name) => `\`${name}\``).join(', ')}.`;
   const advice = nearest === undefined ? all : `did you mean \`${[...path.slice(0, -1), nearest].join('.')}\`?`;
   const wanted = nearest ?? names.join(', ');
-  return new WakesleepError('OPTION_INVALID', `${parent} has no key \`${key}\`; ${advice}`, { given: key, wanted, where: path.join('.') });
+  return new WakesleepError('OPTION_INVALID', `${parent} has no key \`${key}\`; ${advice}`, {
+    given: key,
+    wanted,
+    where: path.join('.'),
+  });
 }
 
 function wrongUnion(issue: z.core.$ZodIssueInvalidUnion, path: readonly string[], given: unknown): WakesleepError {
@@ -325,7 +334,12 @@ function choicesAt(path: readonly string[], given: unknown): string[] {
 }
 
 /** The schema at a path; with `resolve`, the form that the values there choose instead of a union of forms. */
-function schemaAt(schema: z.core.$ZodType, path: readonly string[], value: unknown, resolve = true): z.core.$ZodType | undefined {
+function schemaAt(
+  schema: z.core.$ZodType,
+  path: readonly string[],
+  value: unknown,
+  resolve = true,
+): z.core.$ZodType | undefined {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
     return schemaAt(schema.unwrap() as z.core.$ZodType, path, value, resolve);
   }
@@ -347,7 +361,9 @@ function chosenForm(options: readonly z.core.$ZodType[], value: unknown): z.ZodO
   if (!isPlainObject(value)) return undefined;
   const objects = options.filter((option): option is z.ZodObject => option instanceof z.ZodObject);
   const fits = ({ shape }: z.ZodObject) =>
-    Object.entries(shape).every(([key, part]) => !(part instanceof z.ZodLiteral) || part.values.has(value[key] as never));
+    Object.entries(shape).every(
+      ([key, part]) => !(part instanceof z.ZodLiteral) || part.values.has(value[key] as never),
+    );
   const shared = ({ shape }: z.ZodObject) => Object.keys(value).filter((key) => Object.hasOwn(shape, key)).length;
   return objects.filter(fits).sort((a, b) => shared(b) - shared(a))[0];
 }

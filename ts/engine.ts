@@ -7,7 +7,7 @@ import { type Graph, readGraph } from './graph/graph.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
 import { Run, type TrainOptions } from './learn/run.js';
 import { Model } from './model.js';
-import { finiteNumber, refuseUnknown, seed as readSeed } from './options.js';
+import { finiteNumber, seed as readSeed, refuseUnknown } from './options.js';
 import { INITIAL_WEIGHT_SCALE } from './parameters.js';
 import { type LoadOptions, load as loadRuntime } from './runtime/load.js';
 import type { Runtime, RuntimeInfo } from './runtime/runtime.js';

@@ -1,6 +1,7 @@
 /** A model: a graph with parameters. Questions to it are thin methods over the functions that answer them. */
-import type { Engine } from './engine.js';
+
 import { Dataset } from './data/dataset.js';
+import type { Engine } from './engine.js';
 import { WakesleepError } from './errors.js';
 import { writeModel } from './files/model-file.js';
 import { type Graph, layerOf, unitsOf } from './graph/graph.js';
@@ -13,7 +14,7 @@ import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm
 import { Run, type TrainOptions } from './learn/run.js';
 import { logPartition } from './likelihood/exact.js';
 import { checkEnergies, freeEnergies } from './likelihood/free-energy.js';
-import { describeValue, refuseUnknown, seed as readSeed } from './options.js';
+import { describeValue, seed as readSeed, refuseUnknown } from './options.js';
 import { fullParameterName, Parameters } from './parameters.js';
 import { unitType } from './units/index.js';
 
@@ -77,7 +78,10 @@ export class Model {
     checkData(this.graph, visible, data);
     if (heldOut !== undefined) checkData(this.graph, visible, heldOut);
     if (data.rows === 0) {
-      throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', { given: 0, wanted: 'at least one row' });
+      throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', {
+        given: 0,
+        wanted: 'at least one row',
+      });
     }
     return new Run(this, data, complete, options, undefined);
   }
@@ -188,7 +192,10 @@ export class Model {
     if (!(rows instanceof Float32Array) && !Array.isArray(rows)) {
       const type = unitType(layerOf(this.graph, layer).units).describe(layerOf(this.graph, layer).units);
       const wanted = `rows for ${type}: a data set, a Float32Array or a list of rows`;
-      throw new WakesleepError('OPTION_INVALID', `Expected ${wanted}; got ${describeValue(rows)}.`, { given: rows, wanted });
+      throw new WakesleepError('OPTION_INVALID', `Expected ${wanted}; got ${describeValue(rows)}.`, {
+        given: rows,
+        wanted,
+      });
     }
     const data = this.engine.dataset({ rows, columns: units });
     try {

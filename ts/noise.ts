@@ -14,12 +14,7 @@ export function seedWords(seed: number): [number, number] {
 }
 
 /** A stream for one purpose and layer; `at(update, sweep)` moves it. */
-export function noiseStream(
-  runtime: Runtime,
-  seed: number,
-  purpose: keyof typeof purposes,
-  layer: number,
-): Stream {
+export function noiseStream(runtime: Runtime, seed: number, purpose: keyof typeof purposes, layer: number): Stream {
   const [low, high] = seedWords(seed);
   return new runtime.kernels.Stream(low, high, purposes[purpose], layer);
 }

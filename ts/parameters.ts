@@ -1,8 +1,17 @@
 /** The parameters of a model in the engine's memory, by their names in files. */
-import { created, withScratch } from './runtime/allocation.js';
+
 import { WakesleepError } from './errors.js';
-import { biasName, connectionName, type Graph, type ParameterSpec, parameterSpecs, unitsOf, weightName } from './graph/graph.js';
+import {
+  biasName,
+  connectionName,
+  type Graph,
+  type ParameterSpec,
+  parameterSpecs,
+  unitsOf,
+  weightName,
+} from './graph/graph.js';
 import { noiseStream } from './noise.js';
+import { created, withScratch } from './runtime/allocation.js';
 import type { EngineBuffer } from './runtime/memory.js';
 import type { Runtime } from './runtime/runtime.js';
 import type { Weights } from './wasm/st.js';
@@ -104,8 +113,8 @@ export class Parameters {
 
   /** Gives the memory back. */
   free(): void {
-    this.biases.forEach((bias) => bias.free());
-    this.weights.forEach((weights) => weights.free());
+    for (const bias of this.biases.values()) bias.free();
+    for (const weights of this.weights.values()) weights.free();
     this.biases.clear();
     this.weights.clear();
   }

@@ -12,7 +12,10 @@ const small = smallConfiguration(folder);
 /** Every line of stdout as JSON; fails where one is not. */
 function jsonLines({ stdout }: Ended): Record<string, unknown>[] {
   expect(stdout.endsWith('\n')).toBe(true);
-  return stdout.slice(0, -1).split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  return stdout
+    .slice(0, -1)
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 beforeAll(async () => {
@@ -54,7 +57,9 @@ describe('--json prints JSON lines and nothing else', () => {
   it('info', async () => {
     const ended = await wakesleep(['info', '--json', '--threads', '1']);
     expect(ended.status).toBe(0);
-    expect(jsonLines(ended)).toMatchObject([{ type: 'info', artefact: 'st', threads: 1, reason: 'One thread was asked for.' }]);
+    expect(jsonLines(ended)).toMatchObject([
+      { type: 'info', artefact: 'st', threads: 1, reason: 'One thread was asked for.' },
+    ]);
   });
 
   it('recipes', async () => {
@@ -131,7 +136,7 @@ describe('sample, classify and show', () => {
   it('classify reads idx files, with labels or without', async () => {
     const head = (...words: number[]) => {
       const bytes = Buffer.alloc(4 * words.length);
-      words.forEach((word, index) => bytes.writeUInt32BE(word, 4 * index));
+      for (const [index, word] of words.entries()) bytes.writeUInt32BE(word, 4 * index);
       return bytes;
     };
     const [images, labels] = [join(folder, 'images.idx'), join(folder, 'labels.idx')];
@@ -160,24 +165,50 @@ describe('refusals are sentences with status 2', () => {
     [['tain'], "Unknown command 'tain'. Did you mean train?"],
     [['train', 'digits-tiny', '--thread', '2'], "Unknown option '--thread'. Did you mean --threads?"],
     [['train'], "Missing argument 'recipe|config.json'."],
-    [['train', 'mnist-dbm'], 'There is no recipe called "mnist-dbm"; did you mean mnist-rbm? A configuration\'s file ends in .json.'],
-    [['train', 'x'], 'There is no recipe called "x"; there are digits-tiny, mnist-rbm, mnist-dbn. A configuration\'s file ends in .json.'],
+    [
+      ['train', 'mnist-dbm'],
+      'There is no recipe called "mnist-dbm"; did you mean mnist-rbm? A configuration\'s file ends in .json.',
+    ],
+    [
+      ['train', 'x'],
+      'There is no recipe called "x"; there are digits-tiny, mnist-rbm, mnist-dbn. A configuration\'s file ends in .json.',
+    ],
     [['train', 'digits-tiny', '--threads', '1000'], '`threads` must be an integer from 1 to 64; got 1000.'],
     [['train', 'digits-tiny', '--threads', 'many'], '`threads` must be "auto" or an integer from 1 to 64; got "many".'],
-    [['train', 'digits-tiny', '--threads', '2', '--artefact', 'st'], '`threads: 2` cannot be had here: The artefact `st` has one thread.'],
-    [['train', 'digits-tiny', '--artefact', 'xt'], '`artefact` must be "auto", "st" or "mt"; got "xt". Did you mean "st"?'],
-    [['train', 'digits-tiny', '--seed', '1.5'], "Option '--seed <N>' argument '1.5' is invalid. It must be an integer."],
+    [
+      ['train', 'digits-tiny', '--threads', '2', '--artefact', 'st'],
+      '`threads: 2` cannot be had here: The artefact `st` has one thread.',
+    ],
+    [
+      ['train', 'digits-tiny', '--artefact', 'xt'],
+      '`artefact` must be "auto", "st" or "mt"; got "xt". Did you mean "st"?',
+    ],
+    [
+      ['train', 'digits-tiny', '--seed', '1.5'],
+      "Option '--seed <N>' argument '1.5' is invalid. It must be an integer.",
+    ],
     [['train', 'digits-tiny', '--seed', '-1'], '`seed` must be an integer of at least 0; got -1.'],
     [['train', 'digits-tiny', '--set', 'sed=1'], 'The configuration has no key `sed`; did you mean `seed`?'],
     [['sample', model], "Required option '--out <file>' not specified."],
     [['sample', model, '--out', 'a.gif'], '`--out` must be a file that ends in .png or .npy; got "a.gif".'],
-    [['sample', model, '--out', 'a.png', '--clamp', 'digit=3'], '`--clamp` takes label=CLASS, such as label=3; got "digit=3".'],
+    [
+      ['sample', model, '--out', 'a.png', '--clamp', 'digit=3'],
+      '`--clamp` takes label=CLASS, such as label=3; got "digit=3".',
+    ],
     [['sample', model, '--out', 'a.png', '--clamp', 'label=10'], '`label` must be an integer from 0 to 9; got 10.'],
     [['sample', model, '--out', 'a.png', '--rows', '0'], '`rows` must be an integer of at least 1; got 0.'],
     [['sample', model, '--out', 'a.png', '--width', '7'], '144 visible units do not fill a picture 7 pixels wide.'],
-    [['classify', model, 'digits-tiny:tst'], 'There are no data called "digits-tiny:tst"; did you mean digits-tiny:test?'],
+    [
+      ['classify', model, 'digits-tiny:tst'],
+      'There are no data called "digits-tiny:tst"; did you mean digits-tiny:test?',
+    ],
   ])('%j', async (args, words) => {
-    expect(await wakesleep(args, { cwd: folder })).toEqual({ status: 2, signal: null, stdout: '', stderr: `${words}\n` });
+    expect(await wakesleep(args, { cwd: folder })).toEqual({
+      status: 2,
+      signal: null,
+      stdout: '',
+      stderr: `${words}\n`,
+    });
   });
 });
 
@@ -195,12 +226,29 @@ describe('failures are sentences with status 1', () => {
     [['show', notThere], `${notThere} cannot be read: there is no such file.`],
     [['show', folder], `${folder} cannot be read: it is a folder.`],
     [['train', join(folder, 'nothing.json')], `${join(folder, 'nothing.json')} cannot be read: there is no such file.`],
-    [['train', 'digits-tiny', '--out', aFile], `${aFile} could not be made as a folder: a file of that name is in the way. No folder was made.`],
-    [['train', 'digits-tiny', '--out', join(aFile, 'x')], `${join(aFile, 'x')} could not be made as a folder: a part of its path is a file, not a folder. No folder was made.`],
-    [['sample', model, '--rows', '1', '--sweeps', '1', '--out', join(aFile, 'x.png')], `${join(aFile, 'x.png')} could not be written: a part of its path is a file, not a folder. No file of that name was left there.`],
-    [['classify', model, 'nothing.idx'], 'nothing.idx cannot be read as data: there is no such file. Give the path of an idx file, or one of mnist:train, mnist:test, digits-tiny:train, digits-tiny:test.'],
+    [
+      ['train', 'digits-tiny', '--out', aFile],
+      `${aFile} could not be made as a folder: a file of that name is in the way. No folder was made.`,
+    ],
+    [
+      ['train', 'digits-tiny', '--out', join(aFile, 'x')],
+      `${join(aFile, 'x')} could not be made as a folder: a part of its path is a file, not a folder. No folder was made.`,
+    ],
+    [
+      ['sample', model, '--rows', '1', '--sweeps', '1', '--out', join(aFile, 'x.png')],
+      `${join(aFile, 'x.png')} could not be written: a part of its path is a file, not a folder. No file of that name was left there.`,
+    ],
+    [
+      ['classify', model, 'nothing.idx'],
+      'nothing.idx cannot be read as data: there is no such file. Give the path of an idx file, or one of mnist:train, mnist:test, digits-tiny:train, digits-tiny:test.',
+    ],
   ])('%j', async (args, words) => {
-    expect(await wakesleep(args, { cwd: folder })).toEqual({ status: 1, signal: null, stdout: '', stderr: `${words}\n` });
+    expect(await wakesleep(args, { cwd: folder })).toEqual({
+      status: 1,
+      signal: null,
+      stdout: '',
+      stderr: `${words}\n`,
+    });
   });
 
   it('a damaged model', async () => {
@@ -213,7 +261,9 @@ describe('failures are sentences with status 1', () => {
     const args = ['train', 'mnist-rbm', '--data', join(folder, 'no-mnist'), '--out', join(folder, 'no-data')];
     const { status, stdout, stderr } = await wakesleep(args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toMatch(/^The data mnist:train were not found: train-images-idx3-ubyte is not in \S+no-mnist\. Use .+\.\n$/);
+    expect(stderr).toMatch(
+      /^The data mnist:train were not found: train-images-idx3-ubyte is not in \S+no-mnist\. Use .+\.\n$/,
+    );
     expect(namesIn(join(folder, 'no-data'))).toEqual([]);
   });
 
@@ -234,9 +284,20 @@ describe('failures are sentences with status 1', () => {
     const steps = '{"steps":[[0,0.1],[1,1e38]]}';
     const phase = 'train.0.phases.0';
     const fresh = smallConfiguration(folder);
-    const ended = await wakesleep(['train', fresh, '--out', out, '--set', `${phase}.learningRate=${steps}`, '--set', `${phase}.epochs=3`]);
+    const ended = await wakesleep([
+      'train',
+      fresh,
+      '--out',
+      out,
+      '--set',
+      `${phase}.learningRate=${steps}`,
+      '--set',
+      `${phase}.epochs=3`,
+    ]);
     expect(ended).toMatchObject({ status: 1, stdout: '' });
-    expect(ended.stderr).toMatch(/Update \d+ left a number in `\S+` that is not finite\. A smaller `learningRate` is the likeliest remedy/);
+    expect(ended.stderr).toMatch(
+      /Update \d+ left a number in `\S+` that is not finite\. A smaller `learningRate` is the likeliest remedy/,
+    );
     expect(namesIn(out)).toEqual(['checkpoint.safetensors', 'metrics.jsonl', 'run.json']);
     expect((await wakesleep(['show', join(out, 'checkpoint.safetensors')])).status).toBe(0);
   });

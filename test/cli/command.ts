@@ -26,7 +26,7 @@ export interface Asked {
   readonly fault?: string;
   /** The file that takes the number of operations on files. */
   readonly countPath?: string;
-  /** A signal, and when to send it: so many milliseconds after the start, or when stderr holds some words. */
+  /** A signal, and when to send it: so many milliseconds after the start, or after stderr holds some words. */
   readonly send?: { readonly signal: NodeJS.Signals; readonly afterMs?: number; readonly whenSaid?: string };
 }
 
@@ -37,16 +37,18 @@ export function wakesleep(args: readonly string[], asked: Asked = {}): Promise<E
   const env = { ...process.env, WAKESLEEP_FAULT: fault ?? '', WAKESLEEP_FAULT_COUNT: countPath ?? '' };
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...preload, MAIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let [stdout, stderr, sent] = ['', '', false];
-    const timer = send?.afterMs === undefined ? undefined : setTimeout(() => child.kill(send.signal), send.afterMs);
+    let [stdout, stderr] = ['', ''];
+    let timer: NodeJS.Timeout | undefined;
+    const sendLater = () => {
+      if (send !== undefined) timer ??= setTimeout(() => child.kill(send.signal), send.afterMs ?? 0);
+    };
+    if (send?.whenSaid === undefined) sendLater();
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
-      if (sent || send?.whenSaid === undefined || !stderr.includes(send.whenSaid)) return;
-      sent = true;
-      child.kill(send.signal);
+      if (send?.whenSaid !== undefined && stderr.includes(send.whenSaid)) sendLater();
     });
     child.on('error', reject);
     child.on('close', (status, signal) => {
@@ -114,7 +116,15 @@ export function smallConfiguration(folder: string, changes: object = {}): string
       label: { type: 'softmax', size: 10 },
       top: { type: 'bernoulli', units: 16 },
     },
-    train: [{ type: 'greedy', phases: [{ ...phase, epochs: 2 }, { ...phase, epochs: 1 }] }],
+    train: [
+      {
+        type: 'greedy',
+        phases: [
+          { ...phase, epochs: 2 },
+          { ...phase, epochs: 1 },
+        ],
+      },
+    ],
     ...changes,
   };
   writeFileSync(path, JSON.stringify(configuration));

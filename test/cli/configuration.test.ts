@@ -44,9 +44,15 @@ describe('--set', () => {
   });
 
   it.each([
-    ['train.0.phases.1.learningrate=1', '`train.0.phases.1` has no key `learningrate`; did you mean `train.0.phases.1.learningRate`?'],
+    [
+      'train.0.phases.1.learningrate=1',
+      '`train.0.phases.1` has no key `learningrate`; did you mean `train.0.phases.1.learningRate`?',
+    ],
     ['modell.x=1', 'The configuration has no key `modell`; did you mean `model`?'],
-    ['__proto__.x=1', 'The configuration has no key `__proto__`; it takes `seed`, `weightScale`, `data`, `model`, `train`, `evaluate`, `checkpointSeconds`.'],
+    [
+      '__proto__.x=1',
+      'The configuration has no key `__proto__`; it takes `seed`, `weightScale`, `data`, `model`, `train`, `evaluate`, `checkpointSeconds`.',
+    ],
     ['train.0.phases.7.epochs=1', '`train.0.phases` is a list of 3, counted from 0; it has no `7`.'],
     ['train.first.epochs=1', '`train` is a list of 1, counted from 0; it has no `first`.'],
     ['seed.low=1', '`seed` is 7, which has no `low`.'],
@@ -62,21 +68,36 @@ describe('values', () => {
   it.each([
     [`${phase}.learningRate=-1`, `\`${phase}.learningRate\` must be a finite number above 0; got -1.`],
     [`${phase}.learningRate=0`, `\`${phase}.learningRate\` must be a finite number above 0; got 0.`],
-    [`${phase}.learningRate=fast`, `\`${phase}.learningRate\` must be a finite number, { from, to } or { steps }; got "fast".`],
+    [
+      `${phase}.learningRate=fast`,
+      `\`${phase}.learningRate\` must be a finite number, { from, to } or { steps }; got "fast".`,
+    ],
     [`${phase}.learningRate={"from":1}`, `\`${phase}.learningRate.to\` must be a finite number; it is missing.`],
-    [`${phase}.learningRate={"form":1,"to":1}`, `\`${phase}.learningRate.from\` must be a finite number; it is missing.`],
+    [
+      `${phase}.learningRate={"form":1,"to":1}`,
+      `\`${phase}.learningRate.from\` must be a finite number; it is missing.`,
+    ],
     [`${phase}.momentum=1`, `\`${phase}.momentum\` must be a finite number below 1; got 1.`],
     [`${phase}.epochs=0`, `\`${phase}.epochs\` must be an integer of at least 1; got 0.`],
     [`${phase}.epochs=1.5`, `\`${phase}.epochs\` must be an integer; got 1.5.`],
-    [`${phase}.data=state`, `\`${phase}.data\` must be "probabilities" or "states"; got "state". Did you mean "states"?`],
-    ['train.0.type=greddy', '`train.0.type` must be "contrastiveDivergence", "exactGradient" or "greedy"; got "greddy". Did you mean "greedy"?'],
+    [
+      `${phase}.data=state`,
+      `\`${phase}.data\` must be "probabilities" or "states"; got "state". Did you mean "states"?`,
+    ],
+    [
+      'train.0.type=greddy',
+      '`train.0.type` must be "contrastiveDivergence", "exactGradient" or "greedy"; got "greddy". Did you mean "greedy"?',
+    ],
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     ['data.name=mnits', '`data.name` must be "mnist", "digits-tiny" or "files"; got "mnits". Did you mean "mnist"?'],
     ['data.heldOut=-5', '`data.heldOut` must be an integer of at least 0; got -5.'],
     ['data.name=files', '`data.images` must be a string; it is missing.'],
     ['seed=-1', '`seed` must be an integer of at least 0; got -1.'],
     ['seed=12x', '`seed` must be an integer; got "12x".'],
-    ['evaluate=["testEror"]', '`evaluate.0` must be "testError", "heldOutError", "recognisedSamples" or "smoothFilters"; got "testEror". Did you mean "testError"?'],
+    [
+      'evaluate=["testEror"]',
+      '`evaluate.0` must be "testError", "heldOutError", "recognisedSamples" or "smoothFilters"; got "testEror". Did you mean "testError"?',
+    ],
     ['evaluate=["heldOutError"]', '`evaluate` asks for heldOutError, which needs rows in `data.heldOut`.'],
     ['model={"type":"rmb"}', '`model.type` must be "rbm", "deepBeliefNet" or "graph"; got "rmb". Did you mean "rbm"?'],
     ['model.top.unit=3', '`model.top` has no key `unit`; did you mean `model.top.units`?'],
@@ -97,7 +118,11 @@ describe('values', () => {
     expect(refusal('train.0.phases=[{"type":"contrastiveDivergence"}]')).toBe(
       'GRAPH_UNSUITABLE: greedy() has 1 phases for a graph of 3 layers above the data.',
     );
-    const noLabels = { ...(withAssignments(tiny, []) as object), model: recipes[1]!.configuration.model, train: [{ type: 'contrastiveDivergence' }] };
+    const noLabels = {
+      ...(withAssignments(tiny, []) as object),
+      model: recipes[1]!.configuration.model,
+      train: [{ type: 'contrastiveDivergence' }],
+    };
     expect(() => readConfiguration(noLabels)).toThrow(
       '`evaluate` asks for testError, which needs a model with a layer of labels.',
     );
@@ -107,12 +132,16 @@ describe('values', () => {
     expect(() => readConfiguration([])).toThrow('The configuration must be an object; got an array of 0.');
     const { seed: _, ...rest } = tiny;
     expect(() => readConfiguration(rest)).toThrow('`seed` must be an integer; it is missing.');
-    expect(() => readConfiguration({ ...tiny, sead: 1 })).toThrow('The configuration has no key `sead`; did you mean `seed`?');
+    expect(() => readConfiguration({ ...tiny, sead: 1 })).toThrow(
+      'The configuration has no key `sead`; did you mean `seed`?',
+    );
   });
 
   it('refuses text that is not JSON, and keys that occur twice', () => {
     expect(() => parseConfiguration('{"seed": 1', 'a.json')).toThrow(/^a\.json is not JSON: .+\.$/);
-    expect(() => parseConfiguration('{"seed": 1, "seed": 2}', 'a.json')).toThrow('a.json has the key `seed` twice in one object.');
+    expect(() => parseConfiguration('{"seed": 1, "seed": 2}', 'a.json')).toThrow(
+      'a.json has the key `seed` twice in one object.',
+    );
   });
 });
 
@@ -126,7 +155,17 @@ describe('a graph spelt out', () => {
       ],
       connections: [{ kind: 'undirected', lower: 'visible', upper: 'hidden' }],
     };
-    const train = [{ type: 'contrastiveDivergence', learningRate: { steps: [[0, 0.1], [3, 0.01]] } }];
+    const train = [
+      {
+        type: 'contrastiveDivergence',
+        learningRate: {
+          steps: [
+            [0, 0.1],
+            [3, 0.01],
+          ],
+        },
+      },
+    ];
     const { graph } = readConfiguration({ ...tiny, model, train, evaluate: [] });
     expect(graph.layers.map(({ name }) => name)).toEqual(['visible', 'hidden']);
   });
@@ -135,6 +174,7 @@ describe('a graph spelt out', () => {
 describe('the JSON Schema', () => {
   it('describes every part', () => {
     const text = JSON.stringify(configurationJsonSchema());
-    for (const name of ['"seed"', '"deepBeliefNet"', '"contrastiveDivergence"', '"heldOut"']) expect(text).toContain(name);
+    for (const name of ['"seed"', '"deepBeliefNet"', '"contrastiveDivergence"', '"heldOut"'])
+      expect(text).toContain(name);
   });
 });

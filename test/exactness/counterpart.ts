@@ -24,7 +24,8 @@ function unitsOfLayer(layer: ReferenceLayer): Units {
 function graphOf({ lower, upper }: ReferenceRbm): Graph {
   const [main, label] = lower.map(unitsOfLayer);
   const hidden = unitsOfLayer(upper[0]!);
-  if (upper.length !== 1 || lower.length > 2) throw new Error('Only one upper and at most two lower layers are joined.');
+  if (upper.length !== 1 || lower.length > 2)
+    throw new Error('Only one upper and at most two lower layers are joined.');
   return label === undefined
     ? rbm({ visible: main!, hidden })
     : deepBeliefNet({ visible: main!, hidden: [], label, top: hidden });

@@ -1,7 +1,7 @@
 /** Energies, conditionals and log Z of the package against enumeration in f64, for every pair of unit types. */
 
-import { bernoulli, deepBeliefNet, type Engine, load, softmax } from 'wakesleep';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bernoulli, deepBeliefNet, type Engine, load, softmax } from 'wakesleep';
 import { logSumExp } from '../reference/logistic.js';
 import { randomSource } from '../reference/random.js';
 import {
@@ -179,9 +179,7 @@ describe('an RBM with labels', () => {
 describe('a deep belief net with labels', () => {
   const random = randomSource(32);
   const first = roundedToF32(randomRbm([bernoulliLayer(4)], [bernoulliLayer(3)], 1, 0.5, random));
-  const top = roundedToF32(
-    randomRbm([bernoulliLayer(3), softmaxLayer(1, 3)], [bernoulliLayer(3)], 1, 0.5, random),
-  );
+  const top = roundedToF32(randomRbm([bernoulliLayer(3), softmaxLayer(1, 3)], [bernoulliLayer(3)], 1, 0.5, random));
   const graph = deepBeliefNet({ visible: bernoulli(4), hidden: [bernoulli(3)], label: softmax(3), top: bernoulli(3) });
 
   it('classifies by the labels of its top machine, given the means of the layer below', () => {

@@ -60,12 +60,13 @@ describe.each(['st', 'mt'] as const)('buffers of %s', (artefact) => {
 describe('a host that refuses a large memory', () => {
   /** Refuses a maximum above `mostPages`, as phones and limited processes do. */
   function refuseAbove(mostPages: number): void {
-    const { Memory } = WebAssembly;
-    const limited = (descriptor: WebAssembly.MemoryDescriptor) => {
-      if (descriptor.maximum! > mostPages) throw new RangeError('could not allocate memory');
-      return new Memory(descriptor);
-    };
-    vi.stubGlobal('WebAssembly', { ...Object.getOwnPropertyDescriptors(WebAssembly), Memory: limited });
+    const Memory = new Proxy(WebAssembly.Memory, {
+      construct(target, [descriptor]: [WebAssembly.MemoryDescriptor]) {
+        if (descriptor.maximum! > mostPages) throw new RangeError('could not allocate memory');
+        return new target(descriptor);
+      },
+    });
+    vi.stubGlobal('WebAssembly', { Memory });
   }
 
   it('gets half of it, or a quarter', () => {

@@ -12,7 +12,12 @@ export interface ClassifyArguments extends EngineOptions {
 }
 
 /** Prints a class a row, then what part of them is wrong. */
-export async function classify(path: string, name: string, options: ClassifyArguments, output: Output): Promise<number> {
+export async function classify(
+  path: string,
+  name: string,
+  options: ClassifyArguments,
+  output: Output,
+): Promise<number> {
   const engine = await load(engineOptions(options));
   try {
     const model = openModel(engine, path);
@@ -29,7 +34,9 @@ export async function classify(path: string, name: string, options: ClassifyArgu
     const errorPercent = given === undefined ? undefined : (100 * errors) / Math.max(1, rows.rows);
     output.object({ type: 'summary', rows: rows.rows, ...(given === undefined ? {} : { errors, errorPercent }) });
     if (errorPercent !== undefined) {
-      output.remark(`${withThousands(errors)} of ${withThousands(rows.rows)} rows are wrong: ${errorPercent.toFixed(2)} %.`);
+      output.remark(
+        `${withThousands(errors)} of ${withThousands(rows.rows)} rows are wrong: ${errorPercent.toFixed(2)} %.`,
+      );
     }
     return exitStatus.done;
   } finally {

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
-/** The command `wakesleep`: its commands and options. What each does is in the file of its name. */
+/**
+ * The command `wakesleep`: its commands and options. What each does is in the file of its name, which is loaded only when it
+ * is to run, so that `--help` answers at once.
+ */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { configurationJsonSchema } from '../config.js';
 import { VERSION } from '../runtime/version.js';
-import { type ClassifyArguments, classify } from './classify.js';
+import type { ClassifyArguments } from './classify.js';
 import { type EngineOptions, withEngine } from './engine-options.js';
-import { info } from './info.js';
 import { exitStatus, Output, reportError } from './output.js';
-import { listRecipes } from './recipes.js';
-import { type SampleArguments, sample } from './sample.js';
-import { type ShowArguments, show } from './show.js';
-import { type TrainArguments, train } from './train.js';
+import type { SampleArguments } from './sample.js';
+import type { ShowArguments } from './show.js';
+import type { TrainArguments } from './train.js';
 
 const endings = 'Exit status: 0 done, 1 failed, 2 bad usage, 130 interrupted.';
 
@@ -28,10 +28,10 @@ function program(output: Output, finish: (status: number) => void): Command {
     root.command(name).description(description).option('--json', 'print one JSON object a line, and nothing else');
 
   withEngine(command('info', 'Say which artefact runs here, on how many threads, and why.')).action(
-    async (options: EngineOptions) => finish(await info(options, output)),
+    async (options: EngineOptions) => finish(await (await import('./info.js')).info(options, output)),
   );
-  command('recipes', 'List what can be trained by name, what it reproduces and how long it takes.').action(() =>
-    finish(listRecipes(output)),
+  command('recipes', 'List what can be trained by name, what it reproduces and how long it takes.').action(async () =>
+    finish((await import('./recipes.js')).listRecipes(output)),
   );
   withEngine(command('train', 'Train a recipe or a configuration.'))
     .argument('[recipe|config.json]', 'a name that `wakesleep recipes` lists, or a file that ends in .json')
@@ -41,11 +41,14 @@ function program(output: Output, finish: (status: number) => void): Command {
     .option('--set <path=value>', 'change the configuration: train.0.epochs=5 (may be repeated)', collected, [])
     .option('--data <dir>', 'folder that holds the files of a named set')
     .option('--schema', 'print the JSON Schema of a configuration instead')
-    .action(async (source: string | undefined, options: TrainArguments & { readonly schema?: boolean }, self: Command) => {
-      if (options.schema === true) return finish(printSchema());
-      if (source === undefined) self.error("error: missing argument 'recipe|config.json'");
-      finish(await train(source, options, output));
-    });
+    .action(
+      async (source: string | undefined, options: TrainArguments & { readonly schema?: boolean }, self: Command) => {
+        if (options.schema === true) return finish(await printSchema());
+        if (source === undefined) self.error("error: missing argument 'recipe|config.json'");
+        const { train } = await import('./train.js');
+        finish(await train(source, options, output));
+      },
+    );
   withEngine(command('sample', 'Draw rows from a model.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
     .requiredOption('--out <file>', 'a .png picture, or a .npy array [rows, units]')
@@ -54,25 +57,30 @@ function program(output: Output, finish: (status: number) => void): Command {
     .option('--clamp <label=N>', 'hold the label at a class')
     .option('--seed <N>', 'seed of the draws', integer, 1)
     .option('--width <N>', 'width of a picture in pixels (default: a square)', integer)
-    .action(async (model: string, options: SampleArguments) => finish(await sample(model, options, output)));
+    .action(async (model: string, options: SampleArguments) =>
+      finish(await (await import('./sample.js')).sample(model, options, output)),
+    );
   withEngine(command('classify', 'Classify rows; the error rate too where labels are known.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
     .argument('<data>', 'mnist:test, another named set, or an idx file of images')
     .option('--labels <file>', 'an idx file of labels')
     .option('--data <dir>', 'folder that holds the files of a named set')
     .action(async (model: string, data: string, options: ClassifyArguments) =>
-      finish(await classify(model, data, options, output)),
+      finish(await (await import('./classify.js')).classify(model, data, options, output)),
     );
   withEngine(command('show', 'Say what a model is made of, and draw pictures of it.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
     .option('--out <dir>', 'draw receptive fields and generated rows into this folder')
     .option('--seed <N>', 'seed of the generated rows', integer, 1)
     .option('--width <N>', 'width of a picture in pixels (default: a square)', integer)
-    .action(async (model: string, options: ShowArguments) => finish(await show(model, options, output)));
+    .action(async (model: string, options: ShowArguments) =>
+      finish(await (await import('./show.js')).show(model, options, output)),
+    );
   return root;
 }
 
-function printSchema(): number {
+async function printSchema(): Promise<number> {
+  const { configurationJsonSchema } = await import('../config.js');
   process.stdout.write(`${JSON.stringify(configurationJsonSchema(), null, 2)}\n`);
   return exitStatus.done;
 }

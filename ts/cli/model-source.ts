@@ -30,7 +30,9 @@ export function openModel(engine: Engine, path: string): Model {
     const { code, message } = error;
     if (code === 'OPTION_INVALID') {
       const advice = 'the command opens files that wakesleep wrote; others need `engine.open()` and their graph';
-      throw new WakesleepError('FILE_CORRUPT', `${path} does not say what graph it belongs to; ${advice}.`, { where: path });
+      throw new WakesleepError('FILE_CORRUPT', `${path} does not say what graph it belongs to; ${advice}.`, {
+        where: path,
+      });
     }
     throw new WakesleepError(code, `${path}: ${message}`, { where: path, cause: error });
   }

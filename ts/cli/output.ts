@@ -63,7 +63,10 @@ function statusOf(code: ErrorCode): number {
 
 /** Commander says "error: unknown option '--thread'\n(Did you mean --threads?)"; here that becomes sentences. */
 function commanderSentence(message: string): string {
-  const [what = '', advice] = message.replace(/^error: /, '').trim().split('\n');
+  const [what = '', advice] = message
+    .replace(/^error: /, '')
+    .trim()
+    .split('\n');
   const sentence = what.charAt(0).toUpperCase() + what.slice(1).replace(/\.$/, '');
   return `${sentence}.${advice === undefined ? '' : ` ${advice.replace(/^\((.*)\)$/, '$1')}`}`;
 }

@@ -8,10 +8,15 @@ import type { PictureSize } from './pictures.js';
 export function pictureSizeOf(graph: Graph, width: number | undefined): PictureSize {
   const units = unitsOf(graph, stackOf(graph).visible);
   const wide = width ?? Math.round(Math.sqrt(units));
-  if (units % wide === 0 && (width !== undefined || wide * wide === units)) return { height: units / wide, width: wide };
+  if (units % wide === 0 && (width !== undefined || wide * wide === units))
+    return { height: units / wide, width: wide };
   const message =
     width === undefined
       ? `${units} visible units are not a square picture; give \`--width\`, or a file that ends in .npy.`
       : `${units} visible units do not fill a picture ${width} pixels wide.`;
-  throw new WakesleepError('OPTION_INVALID', message, { given: width, wanted: `a divisor of ${units}`, where: '--width' });
+  throw new WakesleepError('OPTION_INVALID', message, {
+    given: width,
+    wanted: `a divisor of ${units}`,
+    where: '--width',
+  });
 }

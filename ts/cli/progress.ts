@@ -59,7 +59,10 @@ async function showBar(run: Run, work: readonly PhaseWork[], clock: Clock): Prom
     const epoch = Math.min(progress.epoch + 1, phase.epochs);
     const { share, rowsPerSecond, left } = clock.read(progress);
     const rate = rowsPerSecond === undefined ? '-' : withThousands(rowsPerSecond);
-    return [Math.floor(share * 1000), { what: `${phase.layer}, epoch ${epoch} of ${phase.epochs}`, rate, left }] as const;
+    return [
+      Math.floor(share * 1000),
+      { what: `${phase.layer}, epoch ${epoch} of ${phase.epochs}`, rate, left },
+    ] as const;
   };
   bar.start(1000, ...draw());
   const timer = setInterval(() => bar.update(...draw()), BAR_MS);
@@ -95,7 +98,11 @@ class Clock {
     this.lastUpdates = progress.updates;
   }
 
-  read(progress: Progress): { readonly share: number; readonly rowsPerSecond: number | undefined; readonly left: string } {
+  read(progress: Progress): {
+    readonly share: number;
+    readonly rowsPerSecond: number | undefined;
+    readonly left: string;
+  } {
     const now = performance.now();
     const done = this.done(progress);
     const rate = (done - this.atStart) / Math.max(1, now - this.startedAt);
@@ -122,6 +129,12 @@ function workOf(graph: Graph, algorithm: Algorithm, rows: number): PhaseWork[] {
     const { upper, connections } = machines[index]!;
     const batchRows = 'batchRows' in phase ? Math.min(phase.batchRows, rows) : rows;
     const pairs = connections.reduce((sum, { lower }) => sum + unitsOf(graph, lower) * unitsOf(graph, upper), 0);
-    return { layer: upper, epochs: phase.epochs, batches: Math.ceil(rows / batchRows), batchRows, weight: pairs * batchRows };
+    return {
+      layer: upper,
+      epochs: phase.epochs,
+      batches: Math.ceil(rows / batchRows),
+      batchRows,
+      weight: pairs * batchRows,
+    };
   });
 }

@@ -9,7 +9,9 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   const { testErrorPercent, testErrors, testRows, heldOutErrorPercent } = evaluation;
   const { recognisedSamplesPercent, smoothFiltersPercent } = evaluation;
   if (testErrorPercent !== undefined) {
-    output.line(`Test error             ${testErrorPercent.toFixed(2)} % (${testErrors} of ${withThousands(testRows!)} digits)`);
+    output.line(
+      `Test error             ${testErrorPercent.toFixed(2)} % (${testErrors} of ${withThousands(testRows!)} digits)`,
+    );
   }
   if (heldOutErrorPercent !== undefined) output.line(`Held-out error         ${heldOutErrorPercent.toFixed(2)} %`);
   if (recognisedSamplesPercent !== undefined) {
@@ -21,7 +23,9 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
     output.line(`Smooth filters         ${smoothFiltersPercent.toFixed(1)} % ${what}`);
   }
   if (seconds !== undefined) {
-    output.line(`Time                   training ${duration(seconds.training)}, evaluation ${duration(seconds.evaluation)}`);
+    output.line(
+      `Time                   training ${duration(seconds.training)}, evaluation ${duration(seconds.evaluation)}`,
+    );
   }
   output.line(`Model                  ${folder.modelPath}`);
   if (model !== undefined) output.line(`SHA-256                ${model.sha256}`);

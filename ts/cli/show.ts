@@ -26,8 +26,7 @@ export async function show(path: string, options: ShowArguments, output: Output)
   const interruption = new Interruption();
   try {
     const model = openModel(engine, path);
-    const pictures =
-      options.out === undefined ? [] : await drawPictures(model, options.out, options, interruption);
+    const pictures = options.out === undefined ? [] : await drawPictures(model, options.out, options, interruption);
     const sha256 = createHash('sha256').update(readBytes(path)).digest('hex');
     const parameters = model.parameterSpecs.map(({ name, shape }) => ({ name, shape, ...spreadOf(model, name) }));
     const { graph, seed, updates } = model;
@@ -36,7 +35,9 @@ export async function show(path: string, options: ShowArguments, output: Output)
     output.line();
     for (const { name, units } of graph.layers) output.line(`${name.padEnd(10)} ${unitType(units).describe(units)}`);
     output.line();
-    output.line(`${'parameter'.padEnd(34)} ${'shape'.padEnd(14)} ${'mean'.padStart(9)} ${'std'.padStart(9)} ${'largest'.padStart(9)}`);
+    output.line(
+      `${'parameter'.padEnd(34)} ${'shape'.padEnd(14)} ${'mean'.padStart(9)} ${'std'.padStart(9)} ${'largest'.padStart(9)}`,
+    );
     for (const { name, shape, mean, deviation, largest } of parameters) {
       const numbers = [mean, deviation, largest].map((value) => value.toFixed(4).padStart(9)).join(' ');
       output.line(`${name.padEnd(34)} ${shape.join(' × ').padEnd(14)} ${numbers}`);

@@ -8,12 +8,7 @@
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import {
-  FREE_ON_RESUME,
-  parseConfiguration,
-  type ReadConfiguration,
-  readConfiguration,
-} from '../config.js';
+import { FREE_ON_RESUME, parseConfiguration, type ReadConfiguration, readConfiguration } from '../config.js';
 import { type Engine, load } from '../engine.js';
 import { WakesleepError } from '../errors.js';
 import { evaluate, GENERATION_SWEEPS, generate, SAMPLES_PER_CLASS, SHOWN_PER_CLASS } from '../evaluate/evaluate.js';
@@ -125,7 +120,12 @@ function inShort(value: unknown): string {
   return json.length > 60 ? `${json.slice(0, 57)}...` : json;
 }
 
-function describe(what: Source, engine: Engine, data: LoadedData, previous: RunDescription | undefined): RunDescription {
+function describe(
+  what: Source,
+  engine: Engine,
+  data: LoadedData,
+  previous: RunDescription | undefined,
+): RunDescription {
   const { info } = engine;
   const now = new Date().toISOString();
   return {

@@ -84,7 +84,10 @@ export class Dataset {
     const where = 'split()';
     refuseUnknown(where, options, ['last', 'first']);
     if ((options.last === undefined) === (options.first === undefined)) {
-      throw new WakesleepError('OPTION_INVALID', '`split()` takes either `last` or `first`.', { given: options, where });
+      throw new WakesleepError('OPTION_INVALID', '`split()` takes either `last` or `first`.', {
+        given: options,
+        where,
+      });
     }
     const name = options.last === undefined ? 'first' : 'last';
     const count = integer(where, name, options[name], { atLeast: 0, atMost: this.rows });
@@ -103,7 +106,11 @@ export class Dataset {
 
   /** A copy of the labels, one a row; throws `DATA_MISSING` where there are none. */
   labels(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.labelMemory().bytes().subarray(this.firstRow, this.firstRow + this.rows));
+    return new Uint8Array(
+      this.labelMemory()
+        .bytes()
+        .subarray(this.firstRow, this.firstRow + this.rows),
+    );
   }
 
   /** A copy of the numbers, scaled, `[rows, columns]`. */
@@ -118,7 +125,8 @@ export class Dataset {
   /** @internal */
   labelMemory(): EngineBuffer {
     const { labels } = this.storage;
-    if (labels === undefined) throw new WakesleepError('DATA_MISSING', 'This data set has no labels.', { wanted: 'labels' });
+    if (labels === undefined)
+      throw new WakesleepError('DATA_MISSING', 'This data set has no labels.', { wanted: 'labels' });
     return labels;
   }
 

@@ -30,6 +30,7 @@ export interface DigitsTiny {
 type Point = readonly [x: number, y: number];
 
 /** One stroke a digit: its points on the lattice, y downward. */
+// biome-ignore format: a stroke is a line.
 const strokes: readonly (readonly Point[])[] = [
   [[1, 0], [3, 0], [4, 1.5], [4, 4.5], [3, 6], [1, 6], [0, 4.5], [0, 1.5], [1, 0]],
   [[1, 1.2], [2.2, 0], [2.2, 6]],
@@ -61,7 +62,11 @@ export function digitsTiny(split: DigitsTinySplit): DigitsTiny {
   const between = uniformNumbers(seeds[split]);
   for (let row = 0; row < rows; row += 1) {
     labels[row] = row % DIGITS_TINY_CLASSES;
-    drawDigit(images.subarray(row * pixels, (row + 1) * pixels), placedStroke(strokes[labels[row]!]!, between), between);
+    drawDigit(
+      images.subarray(row * pixels, (row + 1) * pixels),
+      placedStroke(strokes[labels[row]!]!, between),
+      between,
+    );
   }
   return { images, labels, rows };
 }
@@ -81,30 +86,33 @@ function placedStroke(stroke: readonly Point[], between: Uniform): Point[] {
 
 function drawDigit(picture: Uint8Array, stroke: readonly Point[], between: Uniform): void {
   for (let pixel = 0; pixel < picture.length; pixel += 1) {
-    const at: Point = [pixel % DIGITS_TINY_SIDE, Math.floor(pixel / DIGITS_TINY_SIDE)];
-    let nearest = EMPTY_FROM;
+    const [x, y] = [pixel % DIGITS_TINY_SIDE, Math.floor(pixel / DIGITS_TINY_SIDE)];
+    let nearest = EMPTY_FROM * EMPTY_FROM;
     for (let i = 1; i < stroke.length; i += 1) {
-      const distance = distanceToSegment(at, stroke[i - 1]!, stroke[i]!);
-      if (distance < nearest) nearest = distance;
+      const squared = squaredDistance(x, y, stroke[i - 1]!, stroke[i]!);
+      if (squared < nearest) nearest = squared;
     }
-    const ink = (EMPTY_FROM - nearest) / (EMPTY_FROM - FULL_WITHIN);
+    const ink = (EMPTY_FROM - Math.sqrt(nearest)) / (EMPTY_FROM - FULL_WITHIN);
     const lit = between(0, 1) < SHARE_OF_LIT_PIXELS;
     const intensity = lit ? 1 : clipped(ink) + between(-NOISE, NOISE);
     picture[pixel] = Math.floor(clipped(intensity) * 255 + 0.5);
   }
 }
 
-function distanceToSegment([x, y]: Point, [fromX, fromY]: Point, [toX, toY]: Point): number {
-  const [alongX, alongY] = [toX - fromX, toY - fromY];
-  const squared = alongX * alongX + alongY * alongY;
-  const share = squared === 0 ? 0 : clipped(((x - fromX) * alongX + (y - fromY) * alongY) / squared);
-  const [awayX, awayY] = [x - fromX - share * alongX, y - fromY - share * alongY];
-  return Math.sqrt(awayX * awayX + awayY * awayY);
+/** From a point to the nearest point of a segment. */
+function squaredDistance(x: number, y: number, from: Point, to: Point): number {
+  const alongX = to[0] - from[0];
+  const alongY = to[1] - from[1];
+  const length = alongX * alongX + alongY * alongY;
+  const share = length === 0 ? 0 : clipped(((x - from[0]) * alongX + (y - from[1]) * alongY) / length);
+  const awayX = x - from[0] - share * alongX;
+  const awayY = y - from[1] - share * alongY;
+  return awayX * awayX + awayY * awayY;
 }
 
 function clipped(value: number): number {
   if (value < 0) return 0;
-  return value > 1 ? 1 : value;
+  return Math.min(value, 1);
 }
 
 /** Gives numbers evenly spread between two ends. */

@@ -12,7 +12,7 @@ import { type Graph, parameterSpecs, readGraph } from '../graph/graph.js';
 import type { Algorithm } from '../learn/algorithm.js';
 import type { Progress } from '../learn/training.js';
 import type { Model } from '../model.js';
-import { integer, isPlainObject, refuseUnknown, seed as readSeed } from '../options.js';
+import { integer, isPlainObject, seed as readSeed, refuseUnknown } from '../options.js';
 import { VERSION } from '../runtime/version.js';
 import { canonicalJson } from './json.js';
 import { readSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.js';
@@ -79,7 +79,8 @@ export function readModelFile(bytes: Uint8Array, where: string): ModelFile {
   const foreign = metadata.format !== 'wakesleep';
   if (foreign) return { model: undefined, parameters, training: undefined, data: undefined };
   const training = metadata.training === undefined ? undefined : readTraining(where, metadata.training, state);
-  const data = metadata.data === undefined ? undefined : (parse(where, 'data', metadata.data) as unknown as DataIdentity);
+  const data =
+    metadata.data === undefined ? undefined : (parse(where, 'data', metadata.data) as unknown as DataIdentity);
   return { model: readModelMetadata(where, metadata.model), parameters, training, data };
 }
 

@@ -33,18 +33,22 @@ export function deepBeliefNet(options: {
   refuseUnknown('deepBeliefNet()', options, ['visible', 'hidden', 'label', 'top']);
   if (!Array.isArray(options.hidden)) {
     const wanted = 'a list of units, lowest layer first';
-    throw new WakesleepError(
-      'OPTION_INVALID',
-      `\`hidden\` must be ${wanted}; got ${describeValue(options.hidden)}.`,
-      { given: options.hidden, wanted, where: 'deepBeliefNet().hidden' },
-    );
+    throw new WakesleepError('OPTION_INVALID', `\`hidden\` must be ${wanted}; got ${describeValue(options.hidden)}.`, {
+      given: options.hidden,
+      wanted,
+      where: 'deepBeliefNet().hidden',
+    });
   }
   const above = options.top === undefined ? options.hidden : [...options.hidden, options.top];
   if (above.length === 0) {
-    throw new WakesleepError('OPTION_INVALID', '`hidden` must have at least one layer where there is no `top`; got none.', {
-      given: options.hidden,
-      where: 'deepBeliefNet().hidden',
-    });
+    throw new WakesleepError(
+      'OPTION_INVALID',
+      '`hidden` must have at least one layer where there is no `top`; got none.',
+      {
+        given: options.hidden,
+        where: 'deepBeliefNet().hidden',
+      },
+    );
   }
   const names = ['visible', ...above.map((_, index) => `h${index + 1}`)];
   const layers: Layer[] = [options.visible, ...above].map((units, index) => ({

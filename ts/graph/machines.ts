@@ -35,16 +35,22 @@ export function stackOf(graph: Graph): Stack {
     if (up === undefined) break;
     const connections = graph.connections.filter((connection) => connection.upper === up.upper);
     machines.push({ upper: up.upper, connections });
-    if (machines.length > graph.layers.length) throw unsuitable(`The connections above \`${below}\` form a circle.`, below);
+    if (machines.length > graph.layers.length)
+      throw unsuitable(`The connections above \`${below}\` form a circle.`, below);
     below = up.upper;
   }
   const last = machines.at(-1);
   if (last === undefined) throw unsuitable(`No connection leads up from the layer \`${visible}\`.`, visible);
   checkKinds(machines);
-  const label = last.connections.map((connection) => connection.lower).find((name) => isBeside(machines, visible, name));
+  const label = last.connections
+    .map((connection) => connection.lower)
+    .find((name) => isBeside(machines, visible, name));
   const used = machines.reduce((count, machine) => count + machine.connections.length, 0);
   if (used !== graph.connections.length || bottoms.length !== (label === undefined ? 1 : 2)) {
-    throw unsuitable('The graph is not a stack of layers with at most one layer of labels beside the last but one.', '');
+    throw unsuitable(
+      'The graph is not a stack of layers with at most one layer of labels beside the last but one.',
+      '',
+    );
   }
   return { machines, visible, label };
 }

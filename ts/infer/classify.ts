@@ -22,7 +22,8 @@ export interface Classification {
 export function classify(parameters: Parameters, data: Dataset): Classification {
   const { graph, runtime } = parameters;
   const { label, machines } = stackOf(graph);
-  if (label === undefined) throw unsuitable('Classification needs a layer of labels, and this graph has none.', 'label');
+  if (label === undefined)
+    throw unsuitable('Classification needs a layer of labels, and this graph has none.', 'label');
   const { units } = layerOf(graph, label);
   if (units.type !== 'softmax' || units.groups !== 1) {
     throw unsuitable(`The layer \`${label}\` must be one softmax group to be read as a class.`, label);

@@ -2,15 +2,15 @@
  * What one layer of a model does for a batch of rows: a kernels' activity together with what the layer's unit type and
  * biases make of a total input. All of inference and learning is written in terms of these few verbs.
  */
-import { created, withScratch } from '../runtime/allocation.js';
+
 import type { Dataset } from '../data/dataset.js';
 import { type Graph, layerOf } from '../graph/graph.js';
 import { noiseStream, type purposes } from '../noise.js';
+import { created, withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Runtime } from '../runtime/runtime.js';
-import type { Activity, Stream, Weights } from '../wasm/st.js';
 import { unitType } from '../units/index.js';
-
+import type { Activity, Stream, Weights } from '../wasm/st.js';
 
 /** What stays readable as numbers: total inputs, means or drawn states. */
 export type Keep = 'inputs' | 'means' | 'states';
@@ -88,14 +88,7 @@ export class LayerState {
   gatherStates(data: Dataset, order: EngineBuffer, first: number, rows: number, binarise: Stream): void {
     const { storage } = data;
     this.setRows(rows);
-    this.activity.gatherStates(
-      storage.data.handle,
-      storage.pixels,
-      storage.scale,
-      order.handle,
-      first,
-      binarise,
-    );
+    this.activity.gatherStates(storage.data.handle, storage.pixels, storage.scale, order.handle, first, binarise);
     this.listed = true;
   }
 
@@ -165,6 +158,19 @@ export class LayerState {
       this.activity.readValues(scratch.handle);
       return new Float32Array(scratch.floats());
     });
+  }
+
+  /** A copy of what is listed in the first `rows` rows, `[rows, units]`; the values are left as they are. */
+  statesOf(runtime: Runtime, rows: number): Float32Array<ArrayBuffer> {
+    const { activity } = this;
+    const current = activity.rows;
+    activity.setRows(rows);
+    const states = withScratch(runtime, rows * activity.units * 4, (scratch) => {
+      activity.readLists(scratch.handle);
+      return new Float32Array(scratch.floats());
+    });
+    activity.setRows(current);
+    return states;
   }
 
   /** Gives the memory back. */

@@ -9,7 +9,7 @@ import { WakesleepError } from '../errors.js';
 import { biasName, layerOf, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
 import { upwardDrives } from '../likelihood/free-energy.js';
-import { integer, oneOf, refuseUnknown, seed as readSeed } from '../options.js';
+import { integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import { LayerState } from './layer-state.js';
 
@@ -67,7 +67,12 @@ export function sample(parameters: Parameters, options: SampleOptions): Float32A
     let below = lowers.find((lower) => lower.name !== label)!;
     for (const { connections } of machines.slice(0, -1).reverse()) {
       const { lower } = connections[0]!;
-      const drive = { source: below, states: true, weights: parameters.weight(weightName(connections[0]!)), direction: 'down' as const };
+      const drive = {
+        source: below,
+        states: true,
+        weights: parameters.weight(weightName(connections[0]!)),
+        direction: 'down' as const,
+      };
       below = layer(lower);
       below.infer([drive], parameters.bias(biasName(lower)), { keep: 'means', draw: { update: sweeps + 1, sweep: 0 } });
     }

@@ -2,15 +2,16 @@
  * How a batch of data reaches the lower layers of a machine: read from the data set, then sent up through the
  * recognition weights of the machines below it, as drawn states or as means.
  */
+
+import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { type Graph, layerOf, upwardBiasName, weightName } from '../graph/graph.js';
 import { type Stack, stackOf } from '../graph/machines.js';
-import type { Dataset } from '../data/dataset.js';
 import { noiseStream, type purposes } from '../noise.js';
 import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
-import type { Stream } from '../wasm/st.js';
 import { unitType } from '../units/index.js';
+import type { Stream } from '../wasm/st.js';
 import { LayerState } from './layer-state.js';
 
 /** What is passed on: drawn states, or the numbers as probabilities and means. */
@@ -103,7 +104,11 @@ export function checkData(graph: Graph, visible: string, data: Dataset): void {
   const wanted = type.units(units);
   if (data.columns !== wanted) {
     const message = `The data has ${data.columns} columns; the layer \`${visible}\` has ${wanted} units.`;
-    throw new WakesleepError('SHAPE_MISMATCH', message, { given: data.columns, wanted: String(wanted), where: visible });
+    throw new WakesleepError('SHAPE_MISMATCH', message, {
+      given: data.columns,
+      wanted: String(wanted),
+      where: visible,
+    });
   }
   const { outside } = data.storage;
   if (outside === undefined) return;

@@ -3,7 +3,11 @@ import { WakesleepError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { machineOf } from '../graph/machines.js';
 import { isPlainObject, nearestName } from '../options.js';
-import { type ContrastiveDivergence, contrastiveDivergence, runContrastiveDivergence } from './contrastive-divergence.js';
+import {
+  type ContrastiveDivergence,
+  contrastiveDivergence,
+  runContrastiveDivergence,
+} from './contrastive-divergence.js';
 import { type ExactGradient, exactGradient, runExactGradient } from './exact-gradient.js';
 import { checkPhases, type Greedy, greedy, runGreedy } from './greedy.js';
 import type { Training, TrainingLoop } from './training.js';
@@ -30,7 +34,8 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
     run: (training, algorithm) => runExactGradient(training, algorithm),
   },
   greedy: {
-    read: ({ phases }) => greedy(Array.isArray(phases) ? phases.map(readAlgorithm) as ContrastiveDivergence[] : (phases as never)),
+    read: ({ phases }) =>
+      greedy(Array.isArray(phases) ? (phases.map(readAlgorithm) as ContrastiveDivergence[]) : (phases as never)),
     check: checkPhases,
     run: (training, algorithm) => runGreedy(training, algorithm),
   },

@@ -7,14 +7,15 @@
  * 2. negative phase: k times visible given hidden, hidden given visible;
  * 3. `ΔW = rate · (⟨v h⟩ of the data − ⟨v h⟩ of the reconstruction − cost · W)`, with momentum; biases likewise.
  */
-import { withScratch } from '../runtime/allocation.js';
+
 import { WakesleepError } from '../errors.js';
 import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
-import { LayerState } from '../infer/layer-state.js';
+import { LayerState, type Settling } from '../infer/layer-state.js';
 import { type Passing, Source } from '../infer/source.js';
 import { upwardDrives } from '../likelihood/free-energy.js';
 import { finiteNumber, freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
+import { withScratch } from '../runtime/allocation.js';
 import { MachineUpdate, type Phase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
 import { readSchedule, type Schedule, scheduled } from './schedule.js';
@@ -44,6 +45,12 @@ export interface ContrastiveDivergenceOptions {
   /** What hidden units count as in the statistics: `probabilities` (default) or drawn `states`. */
   readonly statistics?: Passing;
   /**
+   * Where the negative phase starts: at the `data` of the batch (default), or where the last update left it
+   * (`persistent`; Tieleman 2008), which removes modes far from the data. One chain for each row of a batch; they start
+   * at the first batch, their states are drawn at every step, and a checkpoint keeps them.
+   */
+  readonly chains?: 'data' | 'persistent';
+  /**
    * Biases that the layers holding data or labels start from when the machine's training begins: `data`, the log-odds
    * of each unit's mean, clipped to ±4 (default; Hinton 2010, section 8), or `keep`, what they are.
    */
@@ -68,6 +75,7 @@ const names = [
   'data',
   'reconstruction',
   'statistics',
+  'chains',
   'initialBias',
 ];
 
@@ -97,9 +105,13 @@ export function contrastiveDivergence(options: ContrastiveDivergenceOptions = {}
     data: oneOf(where, 'data', options.data ?? 'probabilities', passing),
     reconstruction: oneOf(where, 'reconstruction', options.reconstruction ?? 'probabilities', passing),
     statistics: oneOf(where, 'statistics', options.statistics ?? 'probabilities', passing),
+    chains: oneOf(where, 'chains', options.chains ?? 'data', ['data', 'persistent']),
     initialBias: oneOf(where, 'initialBias', options.initialBias ?? 'data', ['data', 'keep']),
   });
 }
+
+/** The name under which a checkpoint keeps the hidden states of persistent chains. */
+const CHAINS = 'chains';
 
 /** Trains the machine of index `depth` of a stack; the page of the paper, top to bottom. */
 export function* runContrastiveDivergence(
@@ -111,11 +123,14 @@ export function* runContrastiveDivergence(
   const { graph, runtime } = parameters;
   const machine = stackOf(graph).machines[depth]!;
   const batches = Math.ceil(data.rows / options.batchRows);
-  if (batches === 0) throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', { wanted: 'at least one row' });
+  if (batches === 0)
+    throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', { wanted: 'at least one row' });
   const rows = Math.min(options.batchRows, data.rows);
   const layer = (name: string) => training.own(new LayerState(runtime, graph, name, rows, seed, 'train'));
   const passing = options.data;
-  const source = training.own(new Source(parameters, data, depth, { seed, purpose: 'train', passing, rows, labels: true }));
+  const source = training.own(
+    new Source(parameters, data, depth, { seed, purpose: 'train', passing, rows, labels: true }),
+  );
   const reconstruction = machine.connections.map((connection) => layer(connection.lower));
   const [h0, h1] = [layer(machine.upper), layer(machine.upper)];
   const upperBias = parameters.bias(upwardBiasName(graph, machine.upper));
@@ -124,8 +139,30 @@ export function* runContrastiveDivergence(
   const order = training.own(runtime.allocate(data.rows * 4));
 
   if (progress.epoch === 0 && progress.batch === 0 && options.initialBias === 'data') biasFromData(training, depth);
-  if (training.restored.size > 0) updates.restore(training.restored);
-  training.offer(() => updates.tensors());
+  const persistent = options.chains === 'persistent';
+  let chainsRun = false;
+  if (training.restored.size > 0) {
+    updates.restore(training.restored);
+    const chains = training.restored.get(CHAINS);
+    if (persistent && chains !== undefined) {
+      h1.setRows(rows);
+      h1.write(runtime, chains);
+      chainsRun = true;
+    }
+  }
+  training.offer(() => {
+    const tensors = updates.tensors();
+    if (chainsRun) tensors.set(CHAINS, h1.statesOf(runtime, rows));
+    return tensors;
+  });
+
+  const reconstruct = (hidden: LayerState, settling: Settling) => {
+    reconstruction.forEach((lower, index) => {
+      const weights = parameters.weight(weightName(machine.connections[index]!));
+      const drive = { source: hidden, states: true, weights, direction: 'down' as const };
+      lower.infer([drive], parameters.bias(biasName(lower.name)), settling);
+    });
+  };
 
   while (progress.epoch < options.epochs) {
     const startedAt = performance.now();
@@ -147,27 +184,36 @@ export function* runContrastiveDivergence(
       if (measured) addActivity(training, h0);
 
       // Negative phase.
+      if (chainsRun) {
+        if (measured) {
+          // The chains reconstruct nothing; this pass, which draws nothing, is for the monitor alone.
+          reconstruct(h0, { keep: 'means' });
+          addReconstruction(training, source.lowers, true, reconstruction);
+        }
+        h1.setRows(batchRows);
+      }
       for (let sweep = 1; sweep <= options.gibbsSteps; sweep += 1) {
         const last = sweep === options.gibbsSteps;
-        const drawn = !last || options.reconstruction === 'states';
-        const hidden = sweep === 1 ? h0 : h1;
-        reconstruction.forEach((lower, index) => {
-          const weights = parameters.weight(weightName(machine.connections[index]!));
-          const drive = { source: hidden, states: true, weights, direction: 'down' as const };
-          const draw = { update, sweep };
-          lower.infer([drive], parameters.bias(biasName(lower.name)), drawn ? { keep: 'means', draw } : { keep: 'means' });
-        });
-        if (measured && sweep === 1) addReconstruction(training, source.lowers, true, reconstruction);
+        const drawn = !last || persistent || options.reconstruction === 'states';
+        const hidden = sweep > 1 || chainsRun ? h1 : h0;
+        reconstruct(hidden, drawn ? { keep: 'means', draw: { update, sweep } } : { keep: 'means' });
+        if (measured && sweep === 1 && hidden === h0) addReconstruction(training, source.lowers, true, reconstruction);
         const drives = upwardDrives(parameters, machine, reconstruction);
-        const final = last && kept === 'means';
-        h1.infer(drives, upperBias, final || !h1.samples ? { keep: 'means' } : { keep: last ? kept : 'means', draw: { update, sweep } });
+        const final = last && kept === 'means' && !persistent;
+        const keep = last ? kept : 'means';
+        h1.infer(drives, upperBias, final || !h1.samples ? { keep: 'means' } : { keep, draw: { update, sweep } });
       }
+      chainsRun = persistent;
 
       // Update.
       const share = (progress.epoch * batches + progress.batch) / Math.max(1, options.epochs * batches);
       learningRate = scheduled(options.learningRate, progress.epoch, share);
       const positive: Phase = { lowers: source.lowers, states: true, upper: h0 };
-      const negative: Phase = { lowers: reconstruction, states: options.reconstruction === 'states', upper: h1 };
+      const negative: Phase = {
+        lowers: reconstruction,
+        states: persistent || options.reconstruction === 'states',
+        upper: h1,
+      };
       const momentum = scheduled(options.momentum, progress.epoch, share);
       updates.apply(positive, negative, { learningRate, momentum, weightCost: options.weightCost }, update);
       progress.updates += 1;

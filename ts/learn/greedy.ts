@@ -18,7 +18,8 @@ export interface Greedy {
 
 /** Trains the machines of a stack in turn, each by its own algorithm; throws `OPTION_INVALID`. */
 export function greedy(phases: readonly ContrastiveDivergence[]): Greedy {
-  const wrong = !Array.isArray(phases) || phases.length === 0 || phases.some((p) => p?.type !== 'contrastiveDivergence');
+  const wrong =
+    !Array.isArray(phases) || phases.length === 0 || phases.some((p) => p?.type !== 'contrastiveDivergence');
   if (wrong) {
     const wanted = 'a list of contrastiveDivergence() algorithms, one for each layer above the data';
     throw new WakesleepError('OPTION_INVALID', `\`greedy()\` takes ${wanted}; got ${describeValue(phases)}.`, {

@@ -1,10 +1,11 @@
 /** The update of one machine's weights and biases from two phases: velocities, and what happens when a number is lost. */
-import { created, withScratch } from '../runtime/allocation.js';
+
 import { WakesleepError } from '../errors.js';
 import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
 import type { Machine } from '../graph/machines.js';
 import type { LayerState } from '../infer/layer-state.js';
 import { allocateVector, type Parameters } from '../parameters.js';
+import { created, withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Learner } from '../wasm/st.js';
 
@@ -161,7 +162,7 @@ export class MachineUpdate {
 
   /** Gives the memory back. */
   free(): void {
-    this.learners.forEach((learner) => learner.free());
-    this.velocities.forEach((velocity) => velocity.free());
+    for (const learner of this.learners.values()) learner.free();
+    for (const velocity of this.velocities.values()) velocity.free();
   }
 }

@@ -53,8 +53,10 @@ export function epochRecord(
   const { parameters, progress, data, heldOut } = training;
   const { sums } = progress;
   const seconds = (performance.now() - what.startedAt) / 1000;
-  const slices = heldOut === undefined ? undefined : [data, heldOut].map((set) => set.view(0, Math.min(SLICE, set.rows)));
-  const [freeEnergy, heldOutFreeEnergy] = slices?.map((slice) => meanFreeEnergy(parameters, machine, slice, depth)) ?? [];
+  const slices =
+    heldOut === undefined ? undefined : [data, heldOut].map((set) => set.view(0, Math.min(SLICE, set.rows)));
+  const [freeEnergy, heldOutFreeEnergy] =
+    slices?.map((slice) => meanFreeEnergy(parameters, machine, slice, depth)) ?? [];
   progress.sums = {};
   progress.records += 1;
   return {

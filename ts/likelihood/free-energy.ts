@@ -79,7 +79,9 @@ export function withBlocks(
     const words = order.words();
     for (let row = 0; row < data.rows; row += 1) words[row] = data.firstRow + row;
     const passing = 'probabilities' as const;
-    const source = own(new Source(parameters, data, depth, { seed: 0, purpose: 'sample', passing, rows: block, labels }));
+    const source = own(
+      new Source(parameters, data, depth, { seed: 0, purpose: 'sample', passing, rows: block, labels }),
+    );
     const upper = own(new LayerState(runtime, graph, machine.upper, block, 0, 'sample'));
     const out = own(runtime.allocate(block * 8));
     for (let first = 0; first < data.rows; first += block) {

@@ -34,7 +34,7 @@ export const digitsTiny: Recipe = {
         phases: [
           { ...learning, epochs: 20 },
           { ...learning, epochs: 20 },
-          { ...learning, epochs: 80 },
+          { ...learning, epochs: 120 },
         ],
       },
     ],

@@ -19,5 +19,9 @@ export function recipeNamed(name: string): Recipe {
   const nearest = nearestName(name, names);
   const advice = nearest === undefined ? `there are ${names.join(', ')}.` : `did you mean ${nearest}?`;
   const message = `There is no recipe called ${describeValue(name)}; ${advice} A configuration's file ends in .json.`;
-  throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: nearest ?? names.join(', '), where: 'train' });
+  throw new WakesleepError('OPTION_INVALID', message, {
+    given: name,
+    wanted: nearest ?? names.join(', '),
+    where: 'train',
+  });
 }

@@ -1,5 +1,5 @@
 /** Two ways to use an engine's memory that everything above the runtime shares. */
-import { EngineBuffer } from './memory.js';
+import type { EngineBuffer } from './memory.js';
 import type { Runtime } from './runtime.js';
 
 /** What a kernel made, or `OUT_OF_MEMORY` with its name where the kernel had no memory for it. */

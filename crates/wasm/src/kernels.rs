@@ -299,6 +299,20 @@ impl Activity {
         }
     }
 
+    /// Writes what is listed as `[rows, units]`, row-major without padding; the values are left as they are.
+    #[wasm_bindgen(js_name = readLists)]
+    pub fn read_lists(&self, out: &mut Buffer) {
+        let units = self.0.units();
+        let out = &mut out.floats_mut()[..self.0.rows() * units];
+        out.fill(0.0);
+        for (row, out) in out.chunks_exact_mut(units.max(1)).enumerate() {
+            let ones = self.0.lists() == kernels::activity::Lists::Ones;
+            for (place, &unit) in self.0.list(row).iter().enumerate() {
+                out[usize::from(unit)] = if ones { 1.0 } else { self.0.reals(row)[place] };
+            }
+        }
+    }
+
     /// Takes values as `[rows, units]`, row-major without padding, and lists what is not zero. False where memory is
     /// out.
     #[wasm_bindgen(js_name = writeValues)]

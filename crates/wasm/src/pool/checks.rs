@@ -4,8 +4,10 @@ use super::{parallel, threads};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use wasm_bindgen::prelude::*;
 
-/// How long a check waits for all threads to arrive: looks of one millisecond each. A start-up on a loaded machine
-/// takes some tens of milliseconds; a thread that is not there after this is not coming.
+/// How long a check waits for all threads to arrive: first some looks in a row, then looks of one millisecond each. A
+/// start-up on a loaded machine takes some tens of milliseconds; a thread that is not there after this is not coming.
+#[cfg(feature = "threads")]
+const ARRIVAL_SPINS: u32 = 10_000;
 #[cfg(feature = "threads")]
 const ARRIVAL_LOOKS: u32 = 10_000;
 
@@ -56,13 +58,17 @@ fn on_each_thread(work: &(dyn Fn(usize) + Sync)) {
     parallel(threads(), &|_| {
         arrived.fetch_add(1, SeqCst);
         futex::wake(&arrived, u32::MAX);
-        for _ in 0..ARRIVAL_LOOKS {
+        for look in 0..ARRIVAL_SPINS + ARRIVAL_LOOKS {
             let present = arrived.load(SeqCst);
             if present == all {
                 return work(thread_index());
             }
             assert_sound();
-            futex::sleep(&arrived, present, 1_000_000);
+            if look < ARRIVAL_SPINS {
+                std::hint::spin_loop();
+            } else {
+                futex::sleep(&arrived, present, 1_000_000);
+            }
         }
         panic!("Only {} of {all} threads arrived.", arrived.load(SeqCst));
     });

@@ -29,7 +29,11 @@ pub fn wake(word: &AtomicU32, sleepers: u32) {
 
 #[cfg(not(all(target_arch = "wasm32", target_feature = "atomics")))]
 pub fn sleep(word: &AtomicU32, expected: u32, nanoseconds: i64) {
-    let limit = if nanoseconds < 0 { 50_000 } else { nanoseconds.min(50_000) };
+    let limit = if nanoseconds < 0 {
+        50_000
+    } else {
+        nanoseconds.min(50_000)
+    };
     if word.load(std::sync::atomic::Ordering::SeqCst) == expected {
         std::thread::sleep(std::time::Duration::from_nanos(limit as u64));
     }

@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn the_generation_wraps_around() {
         with_pool(1, false, |pool| {
-            pool.state.0.store(u32::MAX & !(OPEN | INSIDE), SeqCst);
+            pool.state.0.store(!(OPEN | INSIDE), SeqCst);
             let sum = AtomicUsize::new(0);
             pool.run(10, &|task| {
                 sum.fetch_add(task, SeqCst);

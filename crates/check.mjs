@@ -16,6 +16,9 @@ const TARGET = join(ROOT, 'target');
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const MODULES = join(ROOT, 'node_modules');
 
+/** What depends on the engine's host. */
+const HOST_TESTS = ['test/runtime', 'test/digests', 'test/hosts', 'test/exactness/determinism'];
+
 function main() {
   mkdirSync(TARGET, { recursive: true });
   const steps = [
@@ -32,8 +35,12 @@ function main() {
     ['Rust tests', () => rustTests(['test', '--workspace', '--quiet'])],
     ['Rust tests of the pool', () => rustTests(['test', '-p', 'wakesleep-wasm', '--features', 'threads', '--quiet'])],
     ['build', () => node([join(ROOT, 'crates', 'build.mjs')])],
-    ['types of the tests', () => node([join(MODULES, 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.test.json'])],
-    [`tests on Node ${process.versions.node}`, () => vitest(process.execPath, [])],
+    ['types of the tests', () => node([join(MODULES, 'typescript', 'bin', 'tsc'), '-p', 'test/tsconfig.json'])],
+    [
+      `tests of the runtime on Node ${process.versions.node}`,
+      () => vitest(process.execPath, ['test/runtime', '--no-file-parallelism']),
+    ],
+    [`tests on Node ${process.versions.node}`, () => vitest(process.execPath, ['--exclude', 'test/runtime/**'])],
     ...TEST_NODES.map((version) => [`tests on Node ${version}`, () => vitestOn(version)]),
   ];
   for (const [name, step] of steps) {
@@ -79,7 +86,14 @@ function rustTests(parameters) {
 function vitest(executable, parameters) {
   const report = join(TARGET, 'vitest.json');
   rmSync(report, { force: true });
-  const command = [join(MODULES, 'vitest', 'vitest.mjs'), 'run', '--reporter=dot', '--reporter=json'];
+  const command = [
+    join(MODULES, 'vitest', 'vitest.mjs'),
+    'run',
+    '--config',
+    join(ROOT, 'test', 'vitest.config.mjs'),
+    '--reporter=dot',
+    '--reporter=json',
+  ];
   command.push(`--outputFile.json=${report}`, ...parameters);
   const { status } = spawnSync(executable, command, { cwd: ROOT, stdio: 'inherit' });
   if (!existsSync(report)) return false;
@@ -93,8 +107,9 @@ function vitest(executable, parameters) {
 /** Other Node versions run what depends on the engine's host. */
 function vitestOn(version) {
   const executable = testNodePath(version);
-  if (existsSync(executable))
-    return vitest(executable, ['test/runtime', 'test/digests', 'test/hosts', 'test/exactness/determinism']);
+  if (existsSync(executable)) {
+    return vitest(executable, [...HOST_TESTS, '--no-file-parallelism']);
+  }
   console.log(`Node ${version} is not there; \`node crates/setup.mjs --with-tests\` brings it.`);
   return false;
 }

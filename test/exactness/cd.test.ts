@@ -13,8 +13,8 @@
  * entries are compared), plus rounding to f32.
  */
 
-import { bernoulli, type ContrastiveDivergenceOptions, contrastiveDivergence, type Engine, load, rbm } from 'wakesleep';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bernoulli, type ContrastiveDivergenceOptions, contrastiveDivergence, type Engine, load, rbm } from 'wakesleep';
 import { type ChainChoices, type ExpectedPhases, expectedPhases } from '../reference/cd.js';
 import { randomSource } from '../reference/random.js';
 import {
@@ -22,7 +22,6 @@ import {
   dataExpectations,
   enumerateStates,
   gradientOfPhases,
-  logLikelihoodGradient,
   lowerDistribution,
   modelExpectations,
   type ReferenceGradient,
@@ -115,19 +114,25 @@ const COMBINATIONS = choices.flatMap((reconstruction) =>
 );
 
 describe('the direction of one update is the expectation of CD-k', () => {
-  it.each(COMBINATIONS)('binary: k = $gibbsSteps, reconstruction $reconstruction, statistics $statistics', (options) => {
-    const { gibbsSteps, reconstruction, statistics } = options;
-    const phases = expectedPhases(BINARY, binaryRows, undefined, { gibbsSteps, lowerLast: reconstruction });
-    const direction = directionOf(BINARY, binaryRows, options);
-    expect(largestDeviation(direction, phases, statistics === 'states')).toBeLessThan(BARS);
-  });
+  it.each(COMBINATIONS)(
+    'binary: k = $gibbsSteps, reconstruction $reconstruction, statistics $statistics',
+    (options) => {
+      const { gibbsSteps, reconstruction, statistics } = options;
+      const phases = expectedPhases(BINARY, binaryRows, undefined, { gibbsSteps, lowerLast: reconstruction });
+      const direction = directionOf(BINARY, binaryRows, options);
+      expect(largestDeviation(direction, phases, statistics === 'states')).toBeLessThan(BARS);
+    },
+  );
 
-  it.each(COMBINATIONS)('softmax: k = $gibbsSteps, reconstruction $reconstruction, statistics $statistics', (options) => {
-    const { gibbsSteps, reconstruction, statistics } = options;
-    const phases = expectedPhases(GROUPS, groupRows, undefined, { gibbsSteps, lowerLast: reconstruction });
-    const direction = directionOf(GROUPS, groupRows, options);
-    expect(largestDeviation(direction, phases, statistics === 'states')).toBeLessThan(BARS);
-  });
+  it.each(COMBINATIONS)(
+    'softmax: k = $gibbsSteps, reconstruction $reconstruction, statistics $statistics',
+    (options) => {
+      const { gibbsSteps, reconstruction, statistics } = options;
+      const phases = expectedPhases(GROUPS, groupRows, undefined, { gibbsSteps, lowerLast: reconstruction });
+      const direction = directionOf(GROUPS, groupRows, options);
+      expect(largestDeviation(direction, phases, statistics === 'states')).toBeLessThan(BARS);
+    },
+  );
 
   it.each([1, 2])('intensities as probabilities, k = %i', (gibbsSteps) => {
     const phases = expectedPhases(BINARY, greyRows, undefined, { gibbsSteps, lowerLast: 'probabilities' });
@@ -163,7 +168,6 @@ describe('a long chain', () => {
     const distribution = lowerDistribution(BINARY);
     expect(secondEigenvalue(lowerTransition(BINARY), distribution) ** LONG_CHAIN).toBeLessThan(1e-9);
     const direction = directionOf(BINARY, binaryRows, { gibbsSteps: LONG_CHAIN, reconstruction: 'states' });
-    expect(flat(gradientOfPhases(exact.positive, exact.negative))).toEqual(flat(logLikelihoodGradient(BINARY, binaryRows)));
     expect(largestDeviation(direction, exact, false)).toBeLessThan(BARS);
   });
 
@@ -192,8 +196,8 @@ describe('planted faults', () => {
     expect(largestDeviation(direction, phases, false)).toBeGreaterThan(BARS);
   });
 
-  it('the same noise for every case is caught', () => {
-    // A direction of a single case stands for 16,000 cases that share their draws.
+  it('copies of a row that share their draws are caught', () => {
+    // If the copies of a row shared their draws, their mean would be that of a single copy: so one copy each stands for it.
     const model = modelOf(engine, BINARY, 3);
     const data = engine.dataset({ rows: binaryRows });
     const options = { ...FIXED, batchRows: PATTERNS, reconstruction: 'states', statistics: 'states' } as const;

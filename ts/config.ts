@@ -18,6 +18,8 @@ import { deepBeliefNet, rbm } from './graph/constructors.js';
 import { type Graph, readGraph } from './graph/graph.js';
 import { stackOf } from './graph/machines.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
+import type { ContrastiveDivergence } from './learn/contrastive-divergence.js';
+import type { ExactGradient } from './learn/exact-gradient.js';
 import { describeValue, isPlainObject, nearestName } from './options.js';
 import { INITIAL_WEIGHT_SCALE } from './parameters.js';
 
@@ -66,6 +68,7 @@ const passing = z.enum(['probabilities', 'states']);
 const rate = schedule(z.number().gt(0)).optional();
 const share = schedule(z.number().min(0).lt(1)).optional();
 
+// The compiler sees to it that no option of an algorithm is missing here.
 const contrastiveDivergence = z.strictObject({
   type: z.literal('contrastiveDivergence'),
   gibbsSteps: count(1, 65_000).optional(),
@@ -77,8 +80,9 @@ const contrastiveDivergence = z.strictObject({
   data: passing.optional(),
   reconstruction: passing.optional(),
   statistics: passing.optional(),
+  chains: z.enum(['data', 'persistent']).optional(),
   initialBias: z.enum(['data', 'keep']).optional(),
-});
+} satisfies Record<keyof ContrastiveDivergence, z.ZodType>);
 
 const algorithm = z.discriminatedUnion('type', [
   contrastiveDivergence,
@@ -89,7 +93,7 @@ const algorithm = z.discriminatedUnion('type', [
     momentum: share,
     weightCost: z.number().min(0).optional(),
     recordEvery: count().optional(),
-  }),
+  } satisfies Record<keyof ExactGradient, z.ZodType>),
   z.strictObject({
     type: z.literal('greedy'),
     phases: z.array(contrastiveDivergence).min(1).describe('One for each layer above the data, lowest first.'),

@@ -26,8 +26,13 @@ export interface Asked {
   readonly fault?: string;
   /** The file that takes the number of operations on files. */
   readonly countPath?: string;
-  /** A signal, and when to send it: so many milliseconds after the start, or after stderr holds some words. */
-  readonly send?: { readonly signal: NodeJS.Signals; readonly afterMs?: number; readonly whenSaid?: string };
+  /** A signal, and when to send it: so many milliseconds after the start, after stderr holds some words, or after `until`. */
+  readonly send?: {
+    readonly signal: NodeJS.Signals;
+    readonly afterMs?: number;
+    readonly whenSaid?: string;
+    readonly until?: Promise<void>;
+  };
 }
 
 /** Runs `wakesleep` with these arguments to its end. */
@@ -42,7 +47,8 @@ export function wakesleep(args: readonly string[], asked: Asked = {}): Promise<E
     const sendLater = () => {
       if (send !== undefined) timer ??= setTimeout(() => child.kill(send.signal), send.afterMs ?? 0);
     };
-    if (send?.whenSaid === undefined) sendLater();
+    if (send?.until !== undefined) send.until.then(sendLater);
+    else if (send?.whenSaid === undefined) sendLater();
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
     });

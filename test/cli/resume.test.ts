@@ -79,23 +79,25 @@ describe('killed with SIGKILL', () => {
 });
 
 describe('at each operation on files', () => {
+  const phase = { type: 'contrastiveDivergence', epochs: 1, batchRows: 200 };
+  const least = smallConfiguration(temporaryFolder(), { train: [{ type: 'greedy', phases: [phase, phase] }] });
   const whole = join(folder, 'small');
   let operations = 0;
   let wanted: ReturnType<typeof outcome>;
 
   beforeAll(async () => {
     const countPath = join(folder, 'count');
-    const ended = await wakesleep(['train', small, '--out', whole, ...one], { fault: 'none', countPath });
+    const ended = await wakesleep(['train', least, '--out', whole, ...one], { fault: 'none', countPath });
     expect(ended.status).toBe(0);
     operations = Number(readFileSync(countPath, 'utf8'));
     wanted = outcome(whole);
-    expect(operations).toBeGreaterThan(80);
+    expect(operations).toBeGreaterThan(70);
   });
 
   it('killed', async () => {
     await forEachNumber(operations, async (operation) => {
       const out = join(folder, `operation-${operation}`);
-      const args = ['train', small, '--out', out, ...one];
+      const args = ['train', least, '--out', out, ...one];
       const killed = await wakesleep(args, { fault: `kill:${operation}` });
       expect(killed.signal, `operation ${operation}`).toBe('SIGKILL');
       expect(await wakesleep([...args, '--resume']), `operation ${operation}`).toMatchObject({ status: 0 });
@@ -106,7 +108,7 @@ describe('at each operation on files', () => {
   it('no room from there on: a sentence, nothing half-written, and it goes on when there is room', async () => {
     await forEachNumber(operations, async (operation) => {
       const out = join(folder, `full-${operation}`);
-      const args = ['train', small, '--out', out, ...one];
+      const args = ['train', least, '--out', out, ...one];
       const ended = await wakesleep(args, { fault: `ENOSPC:${operation}+` });
       const what = `operation ${operation}: ${ended.stderr}`;
       if (ended.status === 0) {
@@ -132,12 +134,13 @@ describe('at each operation on files', () => {
 });
 
 describe('interrupted', () => {
+  // Gibbs steps make the epochs long, so that the signal falls within one.
   const long = smallConfiguration(temporaryFolder(), {
     train: [
       {
         type: 'greedy',
         phases: [
-          { type: 'contrastiveDivergence', epochs: 10, batchRows: 1 },
+          { type: 'contrastiveDivergence', epochs: 3, batchRows: 1, gibbsSteps: 4 },
           { type: 'contrastiveDivergence', epochs: 2, batchRows: 50 },
         ],
       },
@@ -169,16 +172,23 @@ describe('interrupted', () => {
 
   it('a folder in use is refused, naming the process', async () => {
     const out = join(folder, 'in-use');
-    const first = wakesleep(['train', long, '--out', out, '--set', 'train.0.phases.0.epochs=10000'], {
-      send: { signal: 'SIGKILL', whenSaid: 'epoch 200 of' },
+    let end = () => {};
+    const until = new Promise<void>((resolve) => {
+      end = resolve;
     });
-    while (!existsSync(join(out, 'checkpoint.safetensors'))) await new Promise((resolve) => setTimeout(resolve, 20));
-    for (const more of [[], ['--resume']]) {
-      const second = await wakesleep(['train', long, '--out', out, ...more]);
-      expect(second).toMatchObject({ status: 1, stdout: '' });
-      expect(second.stderr).toMatch(
-        /^\S+in-use is in use by process \d+; wait until it has ended, or give another folder\.\n$/,
-      );
+    const send = { signal: 'SIGKILL', until } as const;
+    const first = wakesleep(['train', long, '--out', out, '--set', 'train.0.phases.0.epochs=10000'], { send });
+    try {
+      while (!existsSync(join(out, 'checkpoint.safetensors'))) await new Promise((resolve) => setTimeout(resolve, 20));
+      for (const more of [[], ['--resume']]) {
+        const second = await wakesleep(['train', long, '--out', out, ...more]);
+        expect(second).toMatchObject({ status: 1, stdout: '' });
+        expect(second.stderr).toMatch(
+          /^\S+in-use is in use by process \d+; wait until it has ended, or give another folder\.\n$/,
+        );
+      }
+    } finally {
+      end();
     }
     expect((await first).signal).toBe('SIGKILL');
   }, 60_000);

@@ -117,7 +117,7 @@ describe('data that cannot be had are refused in words', () => {
     // The module is copied to a place from which the package cannot be seen, and so is the working folder.
     const apart = join(folder, 'apart');
     const dist = dirname(dirname(fileURLToPath(import.meta.resolve('../../dist/data/named.js'))));
-    for (const file of ['data/named.js', 'data/idx.js', 'errors.js', 'options.js']) {
+    for (const file of ['data/named.js', 'data/idx.js', 'data/digits-tiny.js', 'errors.js', 'options.js']) {
       cpSync(join(dist, file), join(apart, 'dist', file));
     }
     cpSync(join(dist, '..', 'node_modules', 'fflate'), join(apart, 'node_modules', 'fflate'), { recursive: true });

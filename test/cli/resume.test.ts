@@ -49,6 +49,7 @@ describe('killed with SIGKILL', () => {
   const changes = [0, 1, 2].flatMap((phase) => [
     ...set(`train.0.phases.${phase}.epochs=3`),
     ...set(`train.0.phases.${phase}.batchRows=2`),
+    ...set(`train.0.phases.${phase}.chains=${phase === 2 ? 'persistent' : 'data'}`),
   ]);
   const args = (out: string) => ['train', 'digits-tiny', ...changes, ...set('evaluate=["testError"]'), '--out', out];
 
@@ -141,7 +142,7 @@ describe('interrupted', () => {
         type: 'greedy',
         phases: [
           { type: 'contrastiveDivergence', epochs: 3, batchRows: 1, gibbsSteps: 4 },
-          { type: 'contrastiveDivergence', epochs: 2, batchRows: 50 },
+          { type: 'contrastiveDivergence', epochs: 2, batchRows: 50, chains: 'persistent' },
         ],
       },
     ],

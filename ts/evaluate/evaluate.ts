@@ -42,7 +42,7 @@ export const SAMPLES_PER_CLASS = 100;
 export const SHOWN_PER_CLASS = 10;
 
 /** Sweeps of Gibbs sampling for a generated digit. */
-export const GENERATION_SWEEPS = 200;
+export const GENERATION_SWEEPS = 1000;
 
 /** Lets events be heard between two pieces of work; it throws where the work is to stop. */
 export type Pause = () => Promise<void>;

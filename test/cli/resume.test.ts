@@ -141,7 +141,7 @@ describe('interrupted', () => {
       {
         type: 'greedy',
         phases: [
-          { type: 'contrastiveDivergence', epochs: 3, batchRows: 1, gibbsSteps: 4 },
+          { type: 'contrastiveDivergence', epochs: 2, batchRows: 1, gibbsSteps: 15 },
           { type: 'contrastiveDivergence', epochs: 2, batchRows: 50, chains: 'persistent' },
         ],
       },

@@ -124,7 +124,12 @@ function run(command, parameters, options = {}) {
 
 function setUpNodeModules() {
   if (nodeModulesAreAsLocked()) return;
-  install('node_modules', 'npm', ['ci', '--no-audit', '--no-fund']);
+  say('Installing node_modules.');
+  const quiet = ['--no-audit', '--no-fund'];
+  const npm = (...parameters) => run('npm', [...parameters, ...quiet], { shell: process.platform === 'win32' });
+  if (npm('ci').status === 0) return;
+  // A registry mirror may lack optional packages of other systems; `npm ci` then calls the lock file incomplete.
+  install('node_modules as the lock file has them', 'npm', ['install', '--no-save', ...quiet]);
 }
 
 /** Whether every locked package is in node_modules at the locked version; optional ones may be for other systems. */

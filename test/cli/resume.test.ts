@@ -141,7 +141,8 @@ describe('interrupted', () => {
       {
         type: 'greedy',
         phases: [
-          { type: 'contrastiveDivergence', epochs: 2, batchRows: 1, gibbsSteps: 15 },
+          // An epoch lasts long enough for a signal to come in the middle of it, whatever else the machine does.
+          { type: 'contrastiveDivergence', epochs: 2, batchRows: 1, gibbsSteps: 300 },
           { type: 'contrastiveDivergence', epochs: 2, batchRows: 50, chains: 'persistent' },
         ],
       },
@@ -154,7 +155,7 @@ describe('interrupted', () => {
       const [whole, out] = [join(folder, `whole-${signal}`), join(folder, signal)];
       expect((await wakesleep(['train', long, '--out', whole])).status).toBe(0);
       const ended = await wakesleep(['train', long, '--out', out], {
-        send: { signal, whenSaid: 'epoch 1 of', afterMs: 20 },
+        send: { signal, whenSaid: 'epoch 1 of', afterMs: 200 },
       });
       expect(ended).toMatchObject({ status: 130, stdout: '' });
       const checkpoint = join(out, 'checkpoint.safetensors');

@@ -5,9 +5,11 @@
 import type { Dataset } from '../data/dataset.js';
 import { biasName, layerOf, unsuitable, upwardBiasName, weightName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
-import { checkEnergies, upwardDrives, withBlocks } from '../likelihood/free-energy.js';
+import { checkEnergies } from '../likelihood/free-energy.js';
 import type { Parameters } from '../parameters.js';
 import { withScratch } from '../runtime/allocation.js';
+import { withBlocks } from './blocks.js';
+import { upwardDrives } from './drives.js';
 
 /** What `classify` gives. */
 export interface Classification {

@@ -3,8 +3,9 @@ import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
 import { machineOf, stackOf } from '../graph/machines.js';
-import { upwardDrives, withBlocks } from '../likelihood/free-energy.js';
 import type { Parameters } from '../parameters.js';
+import { withBlocks } from './blocks.js';
+import { downwardDrive, upwardDrives } from './drives.js';
 import { LayerState } from './layer-state.js';
 
 /** Means of a layer given the data, `[rows, units]`; layers between pass their means on. Labels count as absent. */
@@ -43,9 +44,11 @@ export function reconstruct(parameters: Parameters, data: Dataset): Float32Array
         const connection = connections.find(({ lower }) => lower !== label)!;
         const below = new LayerState(runtime, graph, connection.lower, rows, 0, 'sample');
         states.push(below);
-        const weights = parameters.weight(weightName(connection));
-        const drive = { source: above, states: false, weights, direction: 'down' as const };
-        below.infer([drive], parameters.bias(biasName(connection.lower)), { keep: 'means' });
+        below.infer(
+          [downwardDrive(parameters, connection, above, false)],
+          parameters.bias(biasName(connection.lower)),
+          { keep: 'means' },
+        );
         above = below;
       }
       if (above.name === visible) means.set(above.values(runtime), first * data.columns);

@@ -6,11 +6,11 @@
  * 3. From the last states each tied layer below is drawn in turn; the visible layer gives means or states.
  */
 import { WakesleepError } from '../errors.js';
-import { biasName, layerOf, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
+import { biasName, layerOf, unitsOf, upwardBiasName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
-import { upwardDrives } from '../likelihood/free-energy.js';
 import { integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
+import { downwardDrive, upwardDrives } from './drives.js';
 import { LayerState } from './layer-state.js';
 
 /** What `sample` takes. */
@@ -59,20 +59,15 @@ export function sample(parameters: Parameters, options: SampleOptions): Float32A
       upper.infer(upwardDrives(parameters, machine, lowers), upperBias, { keep: 'means', draw });
       lowers.forEach((lower, index) => {
         if (clamped(lower.name)) return;
-        const weights = parameters.weight(weightName(machine.connections[index]!));
-        const drive = { source: upper, states: true, weights, direction: 'down' as const };
+        const drive = downwardDrive(parameters, machine.connections[index]!, upper, true);
         lower.infer([drive], parameters.bias(biasName(lower.name)), { keep: 'means', draw });
       });
     }
     let below = lowers.find((lower) => lower.name !== label)!;
     for (const { connections } of machines.slice(0, -1).reverse()) {
-      const { lower } = connections[0]!;
-      const drive = {
-        source: below,
-        states: true,
-        weights: parameters.weight(weightName(connections[0]!)),
-        direction: 'down' as const,
-      };
+      const connection = connections[0]!;
+      const { lower } = connection;
+      const drive = downwardDrive(parameters, connection, below, true);
       below = layer(lower);
       below.infer([drive], parameters.bias(biasName(lower)), { keep: 'means', draw: { update: sweeps + 1, sweep: 0 } });
     }

@@ -9,11 +9,11 @@
  */
 
 import { WakesleepError } from '../errors.js';
-import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
+import { biasName, unitsOf, upwardBiasName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
+import { downwardDrive, upwardDrives } from '../infer/drives.js';
 import { LayerState, type Settling } from '../infer/layer-state.js';
 import { type Passing, Source } from '../infer/source.js';
-import { upwardDrives } from '../likelihood/free-energy.js';
 import { finiteNumber, freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
 import { withScratch } from '../runtime/allocation.js';
 import { MachineUpdate, type Phase } from './machine-update.js';
@@ -158,8 +158,7 @@ export function* runContrastiveDivergence(
 
   const reconstruct = (hidden: LayerState, settling: Settling) => {
     reconstruction.forEach((lower, index) => {
-      const weights = parameters.weight(weightName(machine.connections[index]!));
-      const drive = { source: hidden, states: true, weights, direction: 'down' as const };
+      const drive = downwardDrive(parameters, machine.connections[index]!, hidden, true);
       lower.infer([drive], parameters.bias(biasName(lower.name)), settling);
     });
   };

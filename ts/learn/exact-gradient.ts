@@ -5,10 +5,10 @@
  */
 import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
 import { type Machine, machineOf } from '../graph/machines.js';
+import { upwardDrives } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
 import { Source } from '../infer/source.js';
 import { Enumeration } from '../likelihood/exact.js';
-import { upwardDrives } from '../likelihood/free-energy.js';
 import { finiteNumber, freezeDeep, integer, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import { MachineUpdate, type Step } from './machine-update.js';

@@ -147,15 +147,12 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
         wanted: String(progress.updates),
       });
     }
-    let failed = true;
     try {
       const { done, value } = this.loop.next();
-      failed = false;
       this.ended = done === true;
       return done ? 'end' : value;
     } finally {
       this.model.countUpdates(progress.updates);
-      if (failed) this.pause();
     }
   }
 

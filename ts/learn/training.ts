@@ -3,6 +3,7 @@
  * whatever else it would need to go on after a kill, it offers as named tensors.
  */
 import type { Dataset } from '../data/dataset.js';
+import { seedWords } from '../noise.js';
 import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 
@@ -70,7 +71,7 @@ export type TrainingLoop = Generator<TrainingRecord | undefined, void, void>;
 /** A seeded order of a view's rows, as numbers in the whole set. */
 export function drawOrder(training: Training, order: EngineBuffer, epoch: number, phase: number): void {
   const { parameters, seed, data } = training;
-  const [low, high] = [seed >>> 0, Math.floor(seed / 2 ** 32)];
+  const [low, high] = seedWords(seed);
   parameters.runtime.kernels.permutation(low, high, epoch, phase, order.handle);
   if (data.firstRow === 0) return;
   const words = order.words();

@@ -11,8 +11,9 @@ const learning = {
 } as const;
 
 /**
- * Persistent chains for the topmost machine, because it is the one that generates: with CD-1 a tenth fewer errors, but
- * only half of the clamped samples were of their class. Chosen on 10,000 held-out training rows.
+ * Persistent chains for the topmost machine, because it is the one that generates. On 10,000 held-out training rows the
+ * trials with CD-1 and CD-3 there had 2.1 to 2.5 % errors and these settings 2.5 %, but of their clamped samples at most
+ * 55 % were of their class.
  */
 const learningOnTop = {
   ...learning,

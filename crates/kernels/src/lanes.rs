@@ -270,7 +270,7 @@ mod body {
         /// Low and high halves of the lane-wise 64-bit products with a constant.
         ///
         /// The constant is read anew for each product: where the compiler knows it, it widens it ahead and multiplies
-        /// 64-bit lanes, and that has no short form on x86 (Philox then takes three times as long).
+        /// 64-bit lanes, and that has no short form on x86.
         #[inline(always)]
         pub fn multiply_wide(self, factor: &Self) -> (Self, Self) {
             let read = || {

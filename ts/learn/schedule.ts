@@ -17,8 +17,8 @@ export function readSchedule(where: string, name: string, given: unknown, bounds
   const inside = `${where}.${name}`;
   if (!('steps' in given)) {
     refuseUnknown(inside, given, ['from', 'to', 'steps']);
-    const [from, to] = [finiteNumber(inside, 'from', given.from, bounds), finiteNumber(inside, 'to', given.to, bounds)];
-    return { from, to };
+    const from = finiteNumber(inside, 'from', given.from, bounds);
+    return { from, to: finiteNumber(inside, 'to', given.to, endBounds(bounds)) };
   }
   refuseUnknown(inside, given, ['steps']);
   const steps = given.steps;
@@ -36,6 +36,11 @@ export function readSchedule(where: string, name: string, given: unknown, bounds
   });
   if (read.some(([epoch], index) => index > 0 && epoch <= read[index - 1]![0])) throw wrong();
   return { steps: read };
+}
+
+/** The end of a straight line is approached and never reached, so a rate may fall towards 0. */
+function endBounds({ above, ...rest }: Bounds): Bounds {
+  return above === undefined ? rest : { ...rest, atLeast: above };
 }
 
 /** A schedule's value in an epoch, at a share (0 to 1) of all updates. */

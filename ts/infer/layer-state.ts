@@ -55,7 +55,11 @@ export class LayerState {
     const type = unitType(units);
     ({ code: this.code, size: this.size } = type.kernel(units));
     this.drawsStates = type.samples(units);
-    this.activity = created(runtime, 'layer activities', runtime.kernels.Activity.create(rows, type.units(units)));
+    this.activity = created(
+      runtime,
+      'layer activities',
+      runtime.kernels.Activity.create(rows, type.units(units), false),
+    );
     const index = graph.layers.findIndex((layer) => layer.name === name);
     this.stream = noiseStream(runtime, seed, purpose, index);
   }

@@ -1,7 +1,9 @@
 //! What one layer does for a batch of rows.
 //!
 //! `values` is `[rows, units]`, row-major, each row padded with zeros to whole lines: total inputs, means or states.
-//! Beside it a row may have a list: the ascending units that are not zero, with `reals` where they are not all one.
+//! Beside it a row may have drawn states: as a list of the ascending units that are not zero, with `reals` where they are
+//! not all one, and, where states are not binary, also as a row of the plane `states` (of `values`, where those are the
+//! states themselves).
 //! Lists are what makes sparse propagation fast; they are written only here and in `units`, which keeps them
 //! ascending and inside the layer, so that kernels may index by them unchecked.
 
@@ -23,6 +25,8 @@ pub enum Lists {
     Ones,
     /// The units that are not zero, with their values.
     Reals,
+    /// Nothing, since hardly any unit is zero: states are read from their plane.
+    Dense,
 }
 
 /// Which of the two forms a kernel is to read.
@@ -38,6 +42,9 @@ pub struct Activity {
     units: usize,
     lines: usize,
     values: Vec<Line>,
+    /// States that are not binary, where `values` holds something else; empty where never asked for.
+    states: Vec<Line>,
+    states_are_apart: bool,
     lists: Lists,
     indices: Vec<u16>,
     reals: Vec<f32>,
@@ -55,6 +62,8 @@ impl Activity {
             units,
             lines,
             values: zeroed(capacity.checked_mul(lines)?, Line::ZERO)?,
+            states: Vec::new(),
+            states_are_apart: false,
             lists: Lists::None,
             indices: zeroed(capacity.checked_mul(lines * LINE)?, 0)?,
             reals: Vec::new(),
@@ -93,14 +102,31 @@ impl Activity {
         &self.values[..self.rows * self.lines]
     }
 
-    /// Writing values by hand drops the lists.
+    /// Writing values by hand drops the states.
     pub fn values_mut(&mut self) -> &mut [Line] {
         self.lists = Lists::None;
+        self.states_are_apart = false;
         &mut self.values[..self.rows * self.lines]
     }
 
     pub fn row(&self, row: usize) -> &[f32] {
-        &floats(&self.values[row * self.lines..][..self.lines])[..self.units]
+        self.plane_row(row, Read::Values)
+    }
+
+    /// The plane in which a form is found, `[rows, units]` in lines. A list of ones has none.
+    #[inline(always)]
+    fn plane(&self, read: Read) -> &[Line] {
+        if read == Read::Lists && self.states_are_apart {
+            &self.states
+        } else {
+            &self.values
+        }
+    }
+
+    /// One row of the plane in which a form is found.
+    #[inline(always)]
+    pub fn plane_row(&self, row: usize, read: Read) -> &[f32] {
+        &floats(&self.plane(read)[row * self.lines..][..self.lines])[..self.units]
     }
 
     /// One row in the form that it is to be read in; a list of ones is spread into `room`, which holds a row.
@@ -114,7 +140,7 @@ impl Activity {
                 }
                 room
             }
-            _ => &self.values[row * self.lines..][..self.lines],
+            _ => &self.plane(read)[row * self.lines..][..self.lines],
         }
     }
 
@@ -152,13 +178,42 @@ impl Activity {
         Some(())
     }
 
+    /// Makes room for drawn states that are not binary. `None` where memory is out.
+    pub fn reserve_states(&mut self) -> Option<()> {
+        self.begin_reals()?;
+        if self.states.is_empty() {
+            self.states = zeroed(self.capacity * self.lines, Line::ZERO)?;
+        }
+        Some(())
+    }
+
+    /// For writing `values` and, as `lists` has it, states that are read from lists or from `values`.
     pub(crate) fn parts(&mut self, lists: Lists) -> Parts<'_> {
+        self.parts_of(lists, false)
+    }
+
+    /// For drawing states that are not binary beside `values`; `reserve_states` comes first.
+    pub(crate) fn parts_with_states(&mut self, lists: Lists) -> Parts<'_> {
+        assert!(
+            !self.states.is_empty() || self.capacity * self.lines == 0,
+            "states that are not binary need room"
+        );
+        self.parts_of(lists, true)
+    }
+
+    fn parts_of(&mut self, lists: Lists, states_are_apart: bool) -> Parts<'_> {
         self.lists = lists;
+        self.states_are_apart = states_are_apart;
         Parts {
             rows: self.rows,
             units: self.units,
             lines: self.lines,
             values: Disjoint::new(&mut self.values),
+            states: Disjoint::new(if states_are_apart {
+                &mut self.states
+            } else {
+                &mut []
+            }),
             indices: Disjoint::new(&mut self.indices),
             reals: Disjoint::new(&mut self.reals),
             counts: Disjoint::new(&mut self.counts),
@@ -176,6 +231,7 @@ impl Activity {
                 reals,
                 count,
                 units,
+                ..
             } = row;
             let mut length = 0;
             for (unit, &value) in floats(values)[..units].iter().enumerate() {
@@ -190,10 +246,17 @@ impl Activity {
         Some(())
     }
 
-    /// Writes `values` out of the lists, and keeps both.
+    /// Writes the states into `values`, and keeps the lists.
     pub fn spread_lists(&mut self, pool: &Pool) {
         let lists = self.lists;
         assert!(lists != Lists::None, "there are no lists to spread");
+        if lists == Lists::Dense {
+            if self.states_are_apart {
+                self.values.copy_from_slice(&self.states);
+                self.states_are_apart = false;
+            }
+            return;
+        }
         let parts = self.parts(lists);
         parts.each_row(pool, &|_, row| {
             row.values.fill(Line::ZERO);
@@ -393,14 +456,17 @@ pub(crate) struct Parts<'a> {
     pub units: usize,
     pub lines: usize,
     values: Disjoint<'a, Line>,
+    states: Disjoint<'a, Line>,
     indices: Disjoint<'a, u16>,
     reals: Disjoint<'a, f32>,
     counts: Disjoint<'a, u32>,
 }
 
-/// One row of an activity. `indices` and `reals` have room for whole lines (`reals` is empty where never asked for).
+/// One row of an activity. `indices` and `reals` have room for whole lines (`reals` is empty where never asked for);
+/// `states` is empty where states are not kept apart from `values`.
 pub(crate) struct Row<'a> {
     pub values: &'a mut [Line],
+    pub states: &'a mut [Line],
     pub indices: &'a mut [u16],
     pub reals: &'a mut [f32],
     pub count: &'a mut u32,
@@ -430,11 +496,18 @@ impl Parts<'_> {
     /// No other view of this row may be alive.
     pub unsafe fn row(&self, row: usize) -> Row<'_> {
         let units = self.units;
-        let list = row * self.lines * LINE..(row + 1) * self.lines * LINE;
+        let own = row * self.lines..(row + 1) * self.lines;
+        let list = own.start * LINE..own.end * LINE;
+        let states = if self.states.is_empty() {
+            0..0
+        } else {
+            own.clone()
+        };
         // SAFETY: parts of different rows do not overlap, and the caller holds this row alone.
         unsafe {
             Row {
-                values: self.values.take(row * self.lines..(row + 1) * self.lines),
+                values: self.values.take(own),
+                states: self.states.take(states),
                 indices: self.indices.take(list.clone()),
                 reals: if self.reals.is_empty() {
                     self.reals.take(0..0)

@@ -58,6 +58,7 @@ pub fn propagate(
         );
     }
     let dense = read == Read::Values
+        || source.lists() == Lists::Dense
         || source.lists() == Lists::Reals
             && source.listed() as f32 > DENSE_SHARE * (source.rows() * source.units()) as f32;
     let lists = source.lists();
@@ -75,7 +76,7 @@ pub fn propagate(
             start,
         };
         if dense {
-            sums.dense(source);
+            sums.dense(source, read);
         } else if lists == Lists::Ones {
             sums.ones(source);
         } else {
@@ -173,16 +174,16 @@ impl Sums<'_> {
         }
     }
 
-    fn dense(mut self, source: &Activity) {
+    fn dense(mut self, source: &Activity, read: Read) {
         for panel in 0..self.lines {
             let weights = &self.panels[panel * self.sources..][..self.sources];
             let mut place = 0;
             while place + TILE <= self.rows.len() {
-                self.dense_rows::<TILE>(source, weights, panel, place);
+                self.dense_rows::<TILE>(source, read, weights, panel, place);
                 place += TILE;
             }
             while place < self.rows.len() {
-                self.dense_rows::<1>(source, weights, panel, place);
+                self.dense_rows::<1>(source, read, weights, panel, place);
                 place += 1;
             }
         }
@@ -192,13 +193,14 @@ impl Sums<'_> {
     fn dense_rows<const ROWS: usize>(
         &mut self,
         source: &Activity,
+        read: Read,
         weights: &[Line],
         panel: usize,
         place: usize,
     ) {
         let first = self.rows.start + place;
         let rows: [&[f32]; ROWS] =
-            core::array::from_fn(|r| &source.row(first + r)[..weights.len()]);
+            core::array::from_fn(|r| &source.plane_row(first + r, read)[..weights.len()]);
         let mut sums: [Line; ROWS] = core::array::from_fn(|r| self.first(place + r, panel));
         for (unit, &line) in weights.iter().enumerate() {
             for r in 0..ROWS {
@@ -257,10 +259,12 @@ pub fn add_row_dots(activity: &Activity, read: Read, vector: &[f32], out: &mut [
     assert!(vector.len() >= activity.units() && out.len() == activity.rows());
     let term = |unit: usize, x: f32| f64::from(x) * f64::from(vector[unit]);
     for (row, out) in out.iter_mut().enumerate() {
-        let values = || activity.row(row).iter().enumerate();
+        let values = || activity.plane_row(row, read).iter().enumerate();
         let list = || activity.list(row).iter().map(|&unit| usize::from(unit));
         *out += match (read, activity.lists()) {
-            (Read::Values, _) => total(values().map(|(unit, &x)| term(unit, x))),
+            (Read::Values, _) | (Read::Lists, Lists::Dense) => {
+                total(values().map(|(unit, &x)| term(unit, x)))
+            }
             (Read::Lists, Lists::Ones) => total(list().map(|unit| term(unit, 1.0))),
             (Read::Lists, Lists::Reals) => total(
                 list()

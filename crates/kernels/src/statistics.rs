@@ -287,8 +287,8 @@ impl Learner {
                     pairs[place] = [0.0; 2];
                 }
                 for (side, phase) in phases.iter().enumerate() {
-                    if phase.read == Read::Values {
-                        let values = &phase.lower.row(row)[units.clone()];
+                    if lists_to_read(phase) != Lists::Ones {
+                        let values = &phase.lower.plane_row(row, phase.read)[units.clone()];
                         for (local, &value) in values.iter().enumerate() {
                             pairs[local * capacity + row][side] = value;
                         }
@@ -353,13 +353,12 @@ enum Form {
     Dense,
 }
 
-/// The fastest form for what is to be read. Lists of ones may stand beside means, or beside nothing at all, in `values`;
-/// lists of reals always say the same as the values do.
+/// The fastest form for what is to be read. Lists of ones have no plane to be read from instead; lists of reals do.
 fn choose_form(positive: &Phase, negative: &Phase) -> Form {
     match (lists_to_read(positive), lists_to_read(negative)) {
         (Lists::Ones, Lists::Ones) => Form::Ones,
-        (Lists::None, Lists::Ones) | (Lists::Ones, Lists::None) => Form::Mixed,
-        (Lists::None, _) | (_, Lists::None) => Form::Dense,
+        (Lists::Dense, Lists::Ones) | (Lists::Ones, Lists::Dense) => Form::Mixed,
+        (Lists::Dense, _) | (_, Lists::Dense) => Form::Dense,
         (Lists::Reals, Lists::Reals) => {
             let listed = (positive.lower.listed() + negative.lower.listed()) as f32;
             let all = (2 * positive.lower.rows() * positive.lower.units()) as f32;
@@ -373,10 +372,10 @@ fn choose_form(positive: &Phase, negative: &Phase) -> Form {
     }
 }
 
-/// Which lists count in a phase: none where its values are to be read.
+/// Which lists count in a phase: `Dense` where whole rows are to be read.
 fn lists_to_read(phase: &Phase) -> Lists {
     match (phase.read, phase.lower.lists()) {
-        (Read::Values, _) => Lists::None,
+        (Read::Values, _) => Lists::Dense,
         (Read::Lists, Lists::None) => panic!("there are no lists to read"),
         (Read::Lists, lists) => lists,
     }
@@ -447,8 +446,8 @@ impl Pass<'_> {
             for row in 0..self.rows {
                 let a = self.upper_line(self.positive.upper, row, panel);
                 let b = self.upper_line(self.negative.upper, row, panel);
-                let x = lower_value(self.positive.lower, row, unit);
-                let y = lower_value(self.negative.lower, row, unit);
+                let x = self.positive.lower.plane_row(row, self.positive.read)[unit];
+                let y = self.negative.lower.plane_row(row, self.negative.read)[unit];
                 sum = sum.add(a.scale(x).sub(b.scale(y)));
             }
             [sum]
@@ -515,11 +514,6 @@ impl Update<'_> {
             self.finite.store(false, Ordering::Relaxed);
         }
     }
-}
-
-#[inline(always)]
-fn lower_value(activity: &Activity, row: usize, unit: usize) -> f32 {
-    activity.row(row)[unit]
 }
 
 /// One step for sixteen weights: the new weights and velocities.

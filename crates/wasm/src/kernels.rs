@@ -128,9 +128,13 @@ pub struct Activity(kernels::activity::Activity);
 
 #[wasm_bindgen]
 impl Activity {
-    /// Room for `rows` rows, or nothing where the memory is out.
-    pub fn create(rows: usize, units: usize) -> Option<Activity> {
-        kernels::activity::Activity::new(rows, units).map(Activity)
+    /// Room for `rows` rows, with `real_states` also for states that are not binary; or nothing where the memory is out.
+    pub fn create(rows: usize, units: usize, real_states: bool) -> Option<Activity> {
+        let mut activity = kernels::activity::Activity::new(rows, units)?;
+        if real_states {
+            activity.reserve_states()?;
+        }
+        Some(Activity(activity))
     }
 
     #[wasm_bindgen(getter)]
@@ -306,7 +310,12 @@ impl Activity {
         let out = &mut out.floats_mut()[..self.0.rows() * units];
         out.fill(0.0);
         for (row, out) in out.chunks_exact_mut(units.max(1)).enumerate() {
-            let ones = self.0.lists() == kernels::activity::Lists::Ones;
+            let lists = self.0.lists();
+            if lists == kernels::activity::Lists::Dense {
+                out.copy_from_slice(self.0.plane_row(row, Read::Lists));
+                continue;
+            }
+            let ones = lists == kernels::activity::Lists::Ones;
             for (place, &unit) in self.0.list(row).iter().enumerate() {
                 out[usize::from(unit)] = if ones { 1.0 } else { self.0.reals(row)[place] };
             }

@@ -20,6 +20,7 @@ export function digests(runtime) {
   calls.sums();
   calls.learning();
   calls.biases();
+  calls.options();
   calls.exact();
   return calls.found;
 }
@@ -356,7 +357,7 @@ class Calls {
       const weights = this.weights(LOWER, UPPER, 57, 'small');
       const learner = this.kernels.Learner.create(LOWER, UPPER, ROWS);
       const outcomes = [0.5, 0.25, 0.125].map((rate) =>
-        learner.learn(weights, v0, lists0, h0, v1, lists1, h1, rate, 0.9, 0.001),
+        learner.learn(weights, v0, lists0, h0, v1, lists1, h1, this.step(rate, 0.001)),
       );
       this.hashLearned(`learn ${name}`, weights, learner, outcomes);
     }
@@ -364,8 +365,68 @@ class Calls {
     const learner = this.kernels.Learner.create(LOWER, UPPER, 0);
     learner.write(this.buffer(floats(59, LOWER * UPPER, 'small')));
     const gradient = this.buffer(floats(60, LOWER * UPPER, 'signed'));
-    const outcomes = [0.5, 0.25].map((rate) => learner.step(weights, gradient, rate, 0.9, 0.001));
+    const outcomes = [0.5, 0.25].map((rate) => learner.step(weights, gradient, this.step(rate, 0.001)));
     this.hashLearned('step', weights, learner, outcomes);
+  }
+
+  step(rate, cost) {
+    return this.kernels.Step.momentum(rate, cost, 0, 0.9, false);
+  }
+
+  /** Phases of different lengths, rows that count differently, corrections, each rule, dropped units, whole weights. */
+  options() {
+    const fewer = ROWS - 3;
+    const rowWeights = floats(81, ROWS, 'unit');
+    const v0 = this.ones(ROWS, LOWER, floats(53, ROWS * LOWER, 'binary'));
+    const v1 = this.ones(fewer, LOWER, floats(54, fewer * LOWER, 'binary'));
+    const h0 = this.activity(ROWS, UPPER, floats(51, ROWS * UPPER, 'unit'));
+    const h1 = this.activity(fewer, UPPER, floats(52, fewer * UPPER, 'unit'));
+    h0.weighRows(rowWeights);
+    v0.weighRows(rowWeights);
+    h1.weighRows(Float32Array.of(1.25));
+    const { Step } = this.kernels;
+    const rules = {
+      nesterov: (rate, cost, lasso) => Step.momentum(rate, cost, lasso, 0.9, true),
+      adam: (rate, cost, lasso) => Step.adam(rate, cost, lasso, 0.9, 0.99, 1e-8, 10, 100),
+    };
+    for (const [name, step] of Object.entries(rules)) {
+      const weights = this.weights(LOWER, UPPER, 57, 'small');
+      const learner = this.kernels.Learner.create(LOWER, UPPER, ROWS);
+      const outcomes = [0.5, 0.25].map((rate) => {
+        learner.correct(this.buffer(floats(82, LOWER, 'signed')), this.buffer(floats(83, UPPER, 'signed')));
+        return learner.learn(weights, v0, true, h0, v1, true, h1, step(rate, 0.001, 0.01));
+      });
+      weights.limitNorms(0.75);
+      this.hashLearned(`learn ${name}`, weights, learner, outcomes);
+      const squares = this.zeros(LOWER * UPPER * 4);
+      learner.readSquares(squares);
+      this.hashFloats(`squares ${name}`, squares);
+      const bias = this.padded(floats(64, LOWER, 'signed'));
+      const velocity = this.view(this.padded(floats(65, LOWER, 'small')));
+      const kept = this.buffer(Float32Array.from({ length: 2 * velocity.length }, (_, k) => velocity[k] ?? 0));
+      this.kernels.learnBias(bias, kept, v0, true, v1, true, step(0.5, 0.001, 0.01));
+      this.hashFloats(`learn bias ${name}`, bias, kept);
+    }
+    let sums = this.padded(floats(64, LOWER, 'signed'));
+    v0.addColumnSums(true, sums);
+    v0.addWeighedColumnSums(true, this.buffer(rowWeights), sums);
+    this.hashFloats('column sums', sums);
+    const stream = new this.kernels.Stream(3, 4, TRAIN, 2);
+    stream.at(5, 1);
+    v0.dropUnits(0.5, stream);
+    h0.dropUnits(0.5, stream);
+    sums = this.padded(floats(64, LOWER, 'signed'));
+    v0.addColumnSums(true, sums);
+    const dropped = this.zeros(ROWS * UPPER * 4);
+    h0.readValues(dropped);
+    this.hashFloats('drop units', sums, dropped);
+    const [a, b, c] = [84, 85, 86].map((seed) => this.weights(LOWER, UPPER, seed, 'small'));
+    c.blend(a, 0.125);
+    const [blended, sum] = [this.zeros(LOWER * UPPER * 4), this.zeros(LOWER * UPPER * 4)];
+    c.read(blended);
+    c.setSum(a, b);
+    c.read(sum);
+    this.hashFloats('blend and sum', blended, sum);
   }
 
   hashLearned(name, weights, learner, outcomes) {
@@ -381,10 +442,10 @@ class Calls {
     const c = this.activity(ROWS, LOWER, floats(63, ROWS * LOWER, 'unit'));
     const bias = this.padded(floats(64, LOWER, 'signed'));
     const velocity = this.padded(floats(65, LOWER, 'small'));
-    this.kernels.learnBias(bias, velocity, a, true, b, true, 0.5, 0.9);
-    this.kernels.learnBias(bias, velocity, a, true, c, false, 0.25, 0.9);
+    this.kernels.learnBias(bias, velocity, a, true, b, true, this.step(0.5, 0));
+    this.kernels.learnBias(bias, velocity, a, true, c, false, this.step(0.25, 0));
     this.hashFloats('learn bias', bias, velocity);
-    this.kernels.stepBias(bias, velocity, this.buffer(floats(66, LOWER, 'signed')), 0.5, 0.9);
+    this.kernels.stepBias(bias, velocity, this.buffer(floats(66, LOWER, 'signed')), this.step(0.5, 0));
     this.hashFloats('step bias', bias, velocity);
   }
 

@@ -49,6 +49,8 @@ pub struct Activity {
     indices: Vec<u16>,
     reals: Vec<f32>,
     counts: Vec<u32>,
+    /// How much each row counts in statistics; empty where all count alike, as 1.
+    row_weights: Vec<f32>,
 }
 
 impl Activity {
@@ -68,6 +70,7 @@ impl Activity {
             indices: zeroed(capacity.checked_mul(lines * LINE)?, 0)?,
             reals: Vec::new(),
             counts: zeroed(capacity, 0)?,
+            row_weights: Vec::new(),
         })
     }
 
@@ -111,6 +114,35 @@ impl Activity {
 
     pub fn row(&self, row: usize) -> &[f32] {
         self.plane_row(row, Read::Values)
+    }
+
+    /// Lets each row count as much as its weight in statistics; without weights all count as 1. One weight stands for all
+    /// rows. `None` where memory is out.
+    pub fn weigh_rows(&mut self, weights: &[f32]) -> Option<()> {
+        assert!(weights.len() <= 1 || weights.len() == self.rows);
+        if weights.is_empty() {
+            self.row_weights = Vec::new();
+            return Some(());
+        }
+        if self.row_weights.is_empty() {
+            self.row_weights = zeroed(self.capacity, 0.0)?;
+        }
+        match weights {
+            [all] => self.row_weights.fill(*all),
+            each => self.row_weights[..each.len()].copy_from_slice(each),
+        }
+        Some(())
+    }
+
+    /// Whether rows count differently from 1.
+    pub fn has_row_weights(&self) -> bool {
+        !self.row_weights.is_empty()
+    }
+
+    /// How much a row counts in statistics.
+    #[inline(always)]
+    pub fn row_weight(&self, row: usize) -> f32 {
+        self.row_weights.get(row).copied().unwrap_or(1.0)
     }
 
     /// The plane in which a form is found, `[rows, units]` in lines. A list of ones has none.
@@ -268,6 +300,46 @@ impl Activity {
                     row.reals[place]
                 };
                 values[row.indices[place] as usize] = value;
+            }
+        });
+    }
+
+    /// Turns off the units that are dropped, in values and states: a unit stays with probability `keep`. The draw's row is
+    /// the activity's row, so that the same stream drops the same units of another activity.
+    pub fn drop_units(&mut self, pool: &Pool, keep: f32, stream: Stream) {
+        let (lists, apart) = (self.lists, self.states_are_apart);
+        let keep = Line::splat(keep);
+        let parts = self.parts_of(lists, apart);
+        parts.each_row(pool, &|index, row| {
+            let stays = |line: usize| on_below(stream.uniform_line(index as u32, line), keep);
+            let lines = row.values.len();
+            for line in 0..lines {
+                let on = stays(line);
+                let cut = |values: &mut Line| {
+                    for (k, value) in values.floats_mut().iter_mut().enumerate() {
+                        if on >> k & 1 == 0 {
+                            *value = 0.0;
+                        }
+                    }
+                };
+                cut(&mut row.values[line]);
+                if let Some(states) = row.states.get_mut(line) {
+                    cut(states);
+                }
+            }
+            if matches!(lists, Lists::Ones | Lists::Reals) {
+                let mut length = 0;
+                for place in 0..*row.count as usize {
+                    let unit = usize::from(row.indices[place]);
+                    if stays(unit / LINE) >> (unit % LINE) & 1 == 1 {
+                        row.indices[length] = row.indices[place];
+                        if lists == Lists::Reals {
+                            row.reals[length] = row.reals[place];
+                        }
+                        length += 1;
+                    }
+                }
+                *row.count = length as u32;
             }
         });
     }

@@ -161,6 +161,10 @@ mod body {
             F32x4(f32x4_div(self.0, other.0))
         }
         #[inline(always)]
+        pub fn sqrt(self) -> Self {
+            F32x4(f32x4_sqrt(self.0))
+        }
+        #[inline(always)]
         pub fn abs(self) -> Self {
             F32x4(f32x4_abs(self.0))
         }
@@ -342,6 +346,10 @@ mod body {
         #[inline(always)]
         pub fn div(self, other: Self) -> Self {
             F32x4(from_fn(|i| self.0[i] / other.0[i]))
+        }
+        #[inline(always)]
+        pub fn sqrt(self) -> Self {
+            F32x4(self.0.map(f32::sqrt))
         }
         #[inline(always)]
         pub fn abs(self) -> Self {

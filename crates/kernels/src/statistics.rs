@@ -2,10 +2,12 @@
 //!
 //! The contract: the statistic of a weight starts at +0 and adds, for cases r in ascending order,
 //! `(v0_r · h0_r) − (v1_r · h1_r)`: two products, a difference and a sum, each rounded to f32. Index 0 is the positive
-//! phase (data), 1 the negative one (reconstruction). A case in which `v0` and `v1` are both zero may be left out. Then
+//! phase (data), 1 the negative one (reconstruction). A case in which `v0` and `v1` are both zero may be left out; where
+//! one phase has fewer rows, its further ones are zero. Rows that are weighed have their `h` multiplied first. Corrections
+//! of rank one, `a_i · B_j`, are added in turn. Then, with `rows` those of the positive phase,
 //!
-//! `velocity ← momentum · velocity + rate · (statistic · (1 / rows) − cost · w)`, subnormal velocities flushed to 0,
-//! `w ← w + velocity`.
+//! `gradient = statistic · (1 / rows) − cost · w − lasso · sign(w)`, and the rule (`Rule`) takes a step; by default
+//! `velocity ← momentum · velocity + rate · gradient`, subnormal velocities flushed to 0, `w ← w + velocity`.
 //!
 //! For binary lower units a term is `h0`, `−h1` or `h0 − h1`, so
 //! 1. each lower unit gets the list of its cases: which of the three terms, which row (`entries`);
@@ -20,7 +22,7 @@ use crate::activity::{Activity, Lists, Read};
 use crate::disjoint::{Disjoint, Pool};
 use crate::lanes::{F32x4, LINE, Line, U32x4, floats_mut, lines_for};
 use crate::memory::zeroed;
-use crate::weights::{Weights, refresh_backward};
+use crate::weights::{Weights, read_panels, refresh_backward, write_panels};
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,9 +39,49 @@ const LISTED_TOGETHER: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
     pub rate: f32,
-    pub momentum: f32,
-    /// Weight cost (L2): taken off the gradient, `cost · w`.
+    pub rule: Rule,
+    /// L2 cost: `cost · w` is taken off the gradient.
     pub cost: f32,
+    /// L1 cost: `lasso · sign(w)` is taken off the gradient.
+    pub lasso: f32,
+}
+
+/// How a gradient moves a parameter.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// `velocity ← momentum · velocity + rate · gradient`; the parameter moves by it or, with `nesterov`, by
+    /// `momentum · velocity + rate · gradient` (Sutskever et al. 2013).
+    Momentum { momentum: f32, nesterov: bool },
+    /// Adam (Kingma and Ba 2015): `velocity` is the mean of gradients, `square` that of their squares; the corrections
+    /// are `1 / (1 − decay^t)`.
+    Adam {
+        first_decay: f32,
+        second_decay: f32,
+        epsilon: f32,
+        first_correction: f32,
+        second_correction: f32,
+    },
+}
+
+impl Step {
+    /// With plain momentum and an L2 cost.
+    pub const fn with_momentum(rate: f32, momentum: f32, cost: f32) -> Step {
+        Step {
+            rate,
+            rule: Rule::Momentum {
+                momentum,
+                nesterov: false,
+            },
+            cost,
+            lasso: 0.0,
+        }
+    }
+}
+
+impl Rule {
+    fn keeps_squares(&self) -> bool {
+        matches!(self, Rule::Adam { .. })
+    }
 }
 
 /// What is seen of one phase: lower activities, in the form to be read, and upper values.
@@ -56,10 +98,14 @@ pub struct Learner {
     upper: usize,
     capacity: usize,
     velocity: Vec<Line>,
+    /// Of Adam; empty where never needed.
+    squares: Vec<Line>,
     counts: Vec<u16>,
     entries: Vec<u16>,
     pairs: Vec<[f32; 2]>,
     terms: Vec<Line>,
+    /// Of the next update: `(a, B)` each.
+    corrections: Vec<(Vec<f32>, Vec<Line>)>,
 }
 
 impl Learner {
@@ -72,32 +118,55 @@ impl Learner {
             upper,
             capacity,
             velocity: zeroed(panels.checked_mul(lower)?, Line::ZERO)?,
+            squares: Vec::new(),
             counts: zeroed(lower, 0)?,
             entries: zeroed(lower.checked_mul(capacity)?, 0)?,
             pairs: Vec::new(),
             terms: zeroed(panels.checked_mul(3 * capacity)?, Line::ZERO)?,
+            corrections: Vec::new(),
         })
     }
 
     /// Velocities as `[upper, lower]`, row-major.
     pub fn read_velocity(&self, out: &mut [f32]) {
-        assert!(out.len() == self.lower * self.upper);
-        for (upper, row) in out.chunks_exact_mut(self.lower.max(1)).enumerate() {
-            let panel = &self.velocity[upper / LINE * self.lower..][..self.lower];
-            for (value, line) in row.iter_mut().zip(panel) {
-                *value = line.floats()[upper % LINE];
-            }
-        }
+        read_panels(&self.velocity, self.lower, self.upper, out);
     }
 
     pub fn write_velocity(&mut self, values: &[f32]) {
-        assert!(values.len() == self.lower * self.upper);
-        for (upper, row) in values.chunks_exact(self.lower.max(1)).enumerate() {
-            let panel = &mut self.velocity[upper / LINE * self.lower..][..self.lower];
-            for (&value, line) in row.iter().zip(panel) {
-                line.floats_mut()[upper % LINE] = value;
-            }
+        write_panels(&mut self.velocity, self.lower, self.upper, values);
+    }
+
+    /// Adam's means of squares as `[upper, lower]`, row-major; zero before its first update.
+    pub fn read_squares(&self, out: &mut [f32]) {
+        if self.squares.is_empty() {
+            out.fill(0.0);
+        } else {
+            read_panels(&self.squares, self.lower, self.upper, out);
         }
+    }
+
+    /// `None` where memory is out.
+    pub fn write_squares(&mut self, values: &[f32]) -> Option<()> {
+        self.begin_squares()?;
+        write_panels(&mut self.squares, self.lower, self.upper, values);
+        Some(())
+    }
+
+    fn begin_squares(&mut self) -> Option<()> {
+        if self.squares.is_empty() {
+            self.squares = zeroed(self.velocity.len(), Line::ZERO)?;
+        }
+        Some(())
+    }
+
+    /// Adds `lower_i · upper_j` to the statistics of the next update. `None` where memory is out.
+    pub fn correct(&mut self, lower: &[f32], upper: &[f32]) -> Option<()> {
+        let mut a = zeroed(self.lower, 0.0)?;
+        a.copy_from_slice(&lower[..self.lower]);
+        let mut b = zeroed(lines_for(self.upper), Line::ZERO)?;
+        floats_mut(&mut b)[..self.upper].copy_from_slice(&upper[..self.upper]);
+        self.corrections.push((a, b));
+        Some(())
     }
 
     /// Applies one update to the weights; a batch without rows changes nothing. False where a weight or velocity is no
@@ -111,13 +180,19 @@ impl Learner {
         step: Step,
     ) -> Option<bool> {
         let rows = positive.lower.rows();
-        let same_rows = [positive.upper, negative.lower, negative.upper]
-            .iter()
-            .all(|a| a.rows() == rows);
+        let cases = rows.max(negative.lower.rows());
         assert!(
-            same_rows && rows <= self.capacity,
-            "phases of one batch have the same rows"
+            positive.upper.rows() == rows && negative.upper.rows() == negative.lower.rows(),
+            "the layers of a phase have the same rows"
         );
+        assert!(
+            cases <= self.capacity,
+            "{cases} cases where there is room for {}",
+            self.capacity
+        );
+        if step.rule.keeps_squares() {
+            self.begin_squares()?;
+        }
         assert!(positive.lower.units() == self.lower && negative.lower.units() == self.lower);
         assert!(positive.upper.units() == self.upper && negative.upper.units() == self.upper);
         assert!(weights.lower() == self.lower && weights.upper() == self.upper);
@@ -130,16 +205,17 @@ impl Learner {
             }
             Form::Mixed => {
                 self.begin_pairs()?;
-                self.list_all_cases(pool, rows, [&positive, &negative]);
+                self.list_all_cases(pool, cases, [&positive, &negative]);
             }
             Form::Dense => {}
         }
         let finite = AtomicBool::new(true);
         let panels = lines_for(self.upper);
         let (forward, backward) = weights.parts();
+        let corrections = core::mem::take(&mut self.corrections);
         let pass = Pass {
             capacity: self.capacity,
-            rows,
+            cases,
             positive,
             negative,
             counts: &self.counts,
@@ -154,6 +230,8 @@ impl Learner {
                 forward,
                 backward,
                 velocity: Disjoint::new(&mut self.velocity),
+                squares: Disjoint::new(&mut self.squares),
+                corrections: &corrections,
                 finite: &finite,
             },
         };
@@ -176,17 +254,21 @@ impl Learner {
     }
 
     /// Applies one update whose gradient is given: `[upper, lower]`, row-major, already a mean over rows. False where a
-    /// weight or velocity is no longer finite.
+    /// weight or velocity is no longer finite; `None` where memory is out.
     pub fn step(
         &mut self,
         pool: &Pool,
         weights: &mut Weights,
         gradient: &[f32],
         step: Step,
-    ) -> bool {
+    ) -> Option<bool> {
         let (lower, upper) = (self.lower, self.upper);
         assert!(gradient.len() == lower * upper);
         assert!(weights.lower() == lower && weights.upper() == upper);
+        if step.rule.keeps_squares() {
+            self.begin_squares()?;
+        }
+        let corrections = core::mem::take(&mut self.corrections);
         let finite = AtomicBool::new(true);
         let (forward, backward) = weights.parts();
         let update = Update {
@@ -197,6 +279,8 @@ impl Learner {
             forward,
             backward,
             velocity: Disjoint::new(&mut self.velocity),
+            squares: Disjoint::new(&mut self.squares),
+            corrections: &corrections,
             finite: &finite,
         };
         pool.each(lines_for(upper), &|panel| {
@@ -212,7 +296,7 @@ impl Learner {
                 [line]
             });
         });
-        finite.into_inner()
+        Some(finite.into_inner())
     }
 
     fn begin_pairs(&mut self) -> Option<()> {
@@ -223,7 +307,7 @@ impl Learner {
     }
 
     /// For each lower unit, the ascending cases in which it is not zero in either phase. Of binary units the entry is
-    /// `r` where it is on only in the positive phase, `rows + r` only in the negative one, `2 · rows + r` in both;
+    /// `r` where it is on only in the positive phase, `cases + r` only in the negative one, `2 · cases + r` in both;
     /// otherwise (`PAIRS`) it is `r`, with both values beside it.
     fn list_cases<const PAIRS: bool>(
         &mut self,
@@ -231,7 +315,8 @@ impl Learner {
         positive: &Activity,
         negative: &Activity,
     ) {
-        let (rows, lower, capacity) = (positive.rows(), self.lower, self.capacity);
+        let cases = positive.rows().max(negative.rows());
+        let (lower, capacity) = (self.lower, self.capacity);
         self.counts.fill(0);
         let counts = Disjoint::new(&mut self.counts);
         let entries = Disjoint::new(&mut self.entries);
@@ -244,10 +329,10 @@ impl Learner {
                 let pairs = pairs.take(if PAIRS { room.clone() } else { 0..0 });
                 (counts.take(units.clone()), entries.take(room), pairs)
             };
-            for row in 0..rows {
+            for row in 0..cases {
                 each_of_either(
-                    positive.list(row),
-                    negative.list(row),
+                    list_of_case(positive, row),
+                    list_of_case(negative, row),
                     &units,
                     |unit, a, b| {
                         let local = unit - units.start;
@@ -262,7 +347,7 @@ impl Learner {
                             } else {
                                 usize::from(b.is_some())
                             };
-                            entries[place] = (kind * rows + row) as u16;
+                            entries[place] = (kind * cases + row) as u16;
                         }
                     },
                 );
@@ -271,9 +356,9 @@ impl Learner {
     }
 
     /// For each lower unit all cases, with both values beside them, each phase in the form that it is to be read in.
-    fn list_all_cases(&mut self, pool: &Pool, rows: usize, phases: [&Phase; 2]) {
+    fn list_all_cases(&mut self, pool: &Pool, cases: usize, phases: [&Phase; 2]) {
         let (lower, capacity) = (self.lower, self.capacity);
-        self.counts.fill(rows as u16);
+        self.counts.fill(cases as u16);
         let entries = Disjoint::new(&mut self.entries);
         let pairs = Disjoint::new(&mut self.pairs);
         pool.each(lower.div_ceil(LISTED_TOGETHER), &|task| {
@@ -281,12 +366,15 @@ impl Learner {
             let room = units.start * capacity..units.end * capacity;
             // SAFETY: each task has its own block of units.
             let (entries, pairs) = unsafe { (entries.take(room.clone()), pairs.take(room)) };
-            for row in 0..rows {
+            for row in 0..cases {
                 for place in (row..entries.len()).step_by(capacity) {
                     entries[place] = row as u16;
                     pairs[place] = [0.0; 2];
                 }
                 for (side, phase) in phases.iter().enumerate() {
+                    if row >= phase.lower.rows() {
+                        continue;
+                    }
                     if lists_to_read(phase) != Lists::Ones {
                         let values = &phase.lower.plane_row(row, phase.read)[units.clone()];
                         for (local, &value) in values.iter().enumerate() {
@@ -301,6 +389,15 @@ impl Learner {
                 }
             }
         });
+    }
+}
+
+/// The list of a case; empty where the phase has fewer rows.
+fn list_of_case(activity: &Activity, case: usize) -> &[u16] {
+    if case < activity.rows() {
+        activity.list(case)
+    } else {
+        &[]
     }
 }
 
@@ -384,7 +481,7 @@ fn lists_to_read(phase: &Phase) -> Lists {
 /// One pass over the weights.
 struct Pass<'a> {
     capacity: usize,
-    rows: usize,
+    cases: usize,
     positive: Phase<'a>,
     negative: Phase<'a>,
     counts: &'a [u16],
@@ -397,27 +494,27 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Binary lower units, `PANELS` panels from `panel`: eight or four independent sums hide the latency of addition.
     fn ones<const PANELS: usize>(&self, panel: usize) {
-        let rows = self.rows;
+        let cases = self.cases;
         let room = panel * 3 * self.capacity;
         // SAFETY: each panel is visited by one task.
-        let terms = unsafe { self.terms.take(room..room + 3 * rows * PANELS) };
-        for row in 0..rows {
+        let terms = unsafe { self.terms.take(room..room + 3 * cases * PANELS) };
+        for case in 0..cases {
             for p in 0..PANELS {
-                let a = self.upper_line(self.positive.upper, row, panel + p);
-                let b = self.upper_line(self.negative.upper, row, panel + p);
-                terms[row * PANELS + p] = a;
-                terms[(rows + row) * PANELS + p] = Line::ZERO.sub(b);
-                terms[(2 * rows + row) * PANELS + p] = a.sub(b);
+                let a = upper_line(self.positive.upper, case, panel + p);
+                let b = upper_line(self.negative.upper, case, panel + p);
+                terms[case * PANELS + p] = a;
+                terms[(cases + case) * PANELS + p] = Line::ZERO.sub(b);
+                terms[(2 * cases + case) * PANELS + p] = a.sub(b);
             }
         }
-        let terms = &terms[..3 * rows * PANELS];
+        let terms = &terms[..3 * cases * PANELS];
         self.update.panels::<PANELS>(panel, |unit| {
             let list = &self.entries[unit * self.capacity..][..usize::from(self.counts[unit])];
             let mut sums = [Line::ZERO; PANELS];
             for &entry in list {
                 let start = usize::from(entry) * PANELS;
                 for (p, sum) in sums.iter_mut().enumerate() {
-                    // SAFETY: entries are below 3 · rows by construction.
+                    // SAFETY: entries are below 3 · cases by construction.
                     *sum = sum.add(unsafe { *terms.get_unchecked(start + p) });
                 }
             }
@@ -431,8 +528,8 @@ impl Pass<'_> {
             let list = unit * self.capacity..unit * self.capacity + usize::from(self.counts[unit]);
             let mut sum = Line::ZERO;
             for (&row, &[x, y]) in self.entries[list.clone()].iter().zip(&self.pairs[list]) {
-                let a = self.upper_line(self.positive.upper, row.into(), panel);
-                let b = self.upper_line(self.negative.upper, row.into(), panel);
+                let a = upper_line(self.positive.upper, row.into(), panel);
+                let b = upper_line(self.negative.upper, row.into(), panel);
                 sum = sum.add(a.scale(x).sub(b.scale(y)));
             }
             [sum]
@@ -443,20 +540,39 @@ impl Pass<'_> {
     fn dense(&self, panel: usize) {
         self.update.panels::<1>(panel, |unit| {
             let mut sum = Line::ZERO;
-            for row in 0..self.rows {
-                let a = self.upper_line(self.positive.upper, row, panel);
-                let b = self.upper_line(self.negative.upper, row, panel);
-                let x = self.positive.lower.plane_row(row, self.positive.read)[unit];
-                let y = self.negative.lower.plane_row(row, self.negative.read)[unit];
+            for case in 0..self.cases {
+                let a = upper_line(self.positive.upper, case, panel);
+                let b = upper_line(self.negative.upper, case, panel);
+                let x = lower_value(&self.positive, case, unit);
+                let y = lower_value(&self.negative, case, unit);
                 sum = sum.add(a.scale(x).sub(b.scale(y)));
             }
             [sum]
         });
     }
+}
 
-    #[inline(always)]
-    fn upper_line(&self, activity: &Activity, row: usize, panel: usize) -> Line {
-        activity.values()[row * activity.lines() + panel]
+/// Sixteen upper units of a case, as much as its row counts; zero where the phase has fewer rows.
+#[inline(always)]
+fn upper_line(activity: &Activity, case: usize, panel: usize) -> Line {
+    if case >= activity.rows() {
+        return Line::ZERO;
+    }
+    let line = activity.values()[case * activity.lines() + panel];
+    if activity.has_row_weights() {
+        line.scale(activity.row_weight(case))
+    } else {
+        line
+    }
+}
+
+/// A lower unit in a case; zero where the phase has fewer rows.
+#[inline(always)]
+fn lower_value(phase: &Phase, case: usize, unit: usize) -> f32 {
+    if case < phase.lower.rows() {
+        phase.lower.plane_row(case, phase.read)[unit]
+    } else {
+        0.0
     }
 }
 
@@ -469,6 +585,8 @@ struct Update<'a> {
     forward: Disjoint<'a, Line>,
     backward: Disjoint<'a, Line>,
     velocity: Disjoint<'a, Line>,
+    squares: Disjoint<'a, Line>,
+    corrections: &'a [(Vec<f32>, Vec<Line>)],
     finite: &'a AtomicBool,
 }
 
@@ -483,25 +601,43 @@ impl Update<'_> {
         let lower = self.lower;
         let mut bad = U32x4::splat(0);
         let own = panel * lower..(panel + PANELS) * lower;
+        let keeps_squares = self.step.rule.keeps_squares();
         // SAFETY: each panel is visited by one task.
-        let (forward, velocity) =
-            unsafe { (self.forward.take(own.clone()), self.velocity.take(own)) };
+        let (forward, velocity, squares) = unsafe {
+            let squares = if keeps_squares { own.clone() } else { 0..0 };
+            (
+                self.forward.take(own.clone()),
+                self.velocity.take(own),
+                self.squares.take(squares),
+            )
+        };
         for first in (0..lower).step_by(LINE) {
             let units = first..lower.min(first + LINE);
             for unit in units.clone() {
-                let sums = statistic(unit);
+                let mut sums = statistic(unit);
+                for (a, b) in self.corrections {
+                    for (p, sum) in sums.iter_mut().enumerate() {
+                        *sum = sum.add(b[panel + p].scale(a[unit]));
+                    }
+                }
                 for (p, sum) in sums.into_iter().enumerate() {
                     let place = p * lower + unit;
-                    let (w, v) = step_line(
-                        forward[place],
-                        velocity[place],
-                        sum,
-                        self.inverse_rows,
-                        self.step,
-                    );
-                    forward[place] = w;
-                    velocity[place] = v;
-                    bad = bad.or(not_finite(w));
+                    let mut moved = Moved {
+                        parameter: forward[place],
+                        velocity: velocity[place],
+                        square: if keeps_squares {
+                            squares[place]
+                        } else {
+                            Line::ZERO
+                        },
+                    };
+                    self.step.take(&mut moved, sum, self.inverse_rows);
+                    forward[place] = moved.parameter;
+                    velocity[place] = moved.velocity;
+                    if keeps_squares {
+                        squares[place] = moved.square;
+                    }
+                    bad = bad.or(not_finite(moved.parameter));
                 }
             }
             for p in 0..PANELS {
@@ -516,21 +652,63 @@ impl Update<'_> {
     }
 }
 
-/// One step for sixteen weights: the new weights and velocities.
-#[inline(always)]
-fn step_line(
-    w: Line,
+/// Sixteen parameters and what their rule keeps of them.
+struct Moved {
+    parameter: Line,
     velocity: Line,
-    statistic: Line,
-    inverse_rows: f32,
-    step: Step,
-) -> (Line, Line) {
-    let gradient = statistic.scale(inverse_rows).sub(w.scale(step.cost));
-    let velocity = velocity
-        .scale(step.momentum)
-        .add(gradient.scale(step.rate))
-        .map(flush);
-    (w.add(velocity), velocity)
+    square: Line,
+}
+
+impl Step {
+    /// Moves sixteen parameters by their statistic.
+    #[inline(always)]
+    fn take(&self, moved: &mut Moved, statistic: Line, inverse_rows: f32) {
+        let w = moved.parameter;
+        let mut gradient = statistic.scale(inverse_rows).sub(w.scale(self.cost));
+        if self.lasso != 0.0 {
+            gradient = gradient.sub(w.map(sign).scale(self.lasso));
+        }
+        match self.rule {
+            Rule::Momentum { momentum, nesterov } => {
+                let slope = gradient.scale(self.rate);
+                let velocity = moved.velocity.scale(momentum).add(slope).map(flush);
+                moved.velocity = velocity;
+                moved.parameter = if nesterov {
+                    w.add(velocity.scale(momentum).add(slope))
+                } else {
+                    w.add(velocity)
+                };
+            }
+            Rule::Adam {
+                first_decay,
+                second_decay,
+                epsilon,
+                first_correction,
+                second_correction,
+            } => {
+                let mean = |old: Line, new: Line, decay: f32| {
+                    old.scale(decay).add(new.scale(1.0 - decay)).map(flush)
+                };
+                moved.velocity = mean(moved.velocity, gradient, first_decay);
+                let square = gradient.zip(gradient, F32x4::mul);
+                moved.square = mean(moved.square, square, second_decay);
+                let size = moved.square.scale(second_correction).map(F32x4::sqrt);
+                let slope = moved.velocity.scale(first_correction * self.rate);
+                let epsilon = F32x4::splat(epsilon);
+                moved.parameter =
+                    w.add(slope.zip(size, |slope, size| slope.div(size.add(epsilon))));
+            }
+        }
+    }
+}
+
+/// −1, 0 or 1.
+#[inline(always)]
+fn sign(x: F32x4) -> F32x4 {
+    let one = F32x4::splat(1.0).bits();
+    let above = one.and(F32x4::ZERO.less(x)).as_floats();
+    let below = one.and(x.less(F32x4::ZERO)).as_floats();
+    above.sub(below)
 }
 
 /// Numbers below the smallest normal one become +0.
@@ -547,67 +725,131 @@ fn not_finite(line: Line) -> U32x4 {
     bits(0).or(bits(1)).or(bits(2).or(bits(3)))
 }
 
-/// Steps the biases of a layer: the statistic adds `a_r − b_r` for cases in ascending order. A batch without rows changes
-/// nothing. False where a bias is no longer finite. `bias` and `velocity` are lines padded with zeros.
+/// A layer's biases with what their rule keeps; lines padded with zeros. `square` is empty but for Adam.
+pub struct Biases<'a> {
+    pub bias: &'a mut [Line],
+    pub velocity: &'a mut [Line],
+    pub square: &'a mut [Line],
+}
+
+/// Steps the biases of a layer: the statistic adds `a_r − b_r` for cases in ascending order, each as much as its row
+/// counts. A batch without rows changes nothing. False where a bias is no longer finite.
 pub fn learn_bias(
-    bias: &mut [Line],
-    velocity: &mut [Line],
-    (positive, read_positive): (&Activity, Read),
-    (negative, read_negative): (&Activity, Read),
+    biases: Biases,
+    positive: (&Activity, Read),
+    negative: (&Activity, Read),
     step: Step,
 ) -> bool {
-    assert!(positive.units() == negative.units() && positive.rows() == negative.rows());
-    let (rows, lines) = (positive.rows(), positive.lines());
+    let rows = positive.0.rows();
     if rows == 0 {
         return true;
     }
-    let room = || zeroed(lines, Line::ZERO).expect("memory for one row");
-    let mut statistic = room();
-    let both_listed = (read_positive, read_negative) == (Read::Lists, Read::Lists);
-    if both_listed && (positive.lists(), negative.lists()) == (Lists::Ones, Lists::Ones) {
+    let mut statistic = zeroed(positive.0.lines(), Line::ZERO).expect("memory for one row");
+    add_difference(&mut statistic, positive, negative);
+    step_biases(biases, &statistic, 1.0 / rows as f32, step)
+}
+
+/// `statistic += Σ_r a_r − b_r`, cases ascending; a phase with fewer rows adds zero.
+fn add_difference(
+    statistic: &mut [Line],
+    (positive, read_positive): (&Activity, Read),
+    (negative, read_negative): (&Activity, Read),
+) {
+    assert!(positive.units() == negative.units());
+    let counts = [(positive, read_positive), (negative, read_negative)]
+        .iter()
+        .all(|(activity, read)| {
+            (*read, activity.lists()) == (Read::Lists, Lists::Ones) && !activity.has_row_weights()
+        });
+    if counts {
         // Whole numbers below 2^24: every order of adding gives the same sum.
-        let sums = floats_mut(&mut statistic);
-        for row in 0..rows {
-            for &unit in positive.list(row) {
-                sums[usize::from(unit)] += 1.0;
-            }
-            for &unit in negative.list(row) {
-                sums[usize::from(unit)] -= 1.0;
+        let sums = floats_mut(statistic);
+        for (activity, one) in [(positive, 1.0), (negative, -1.0)] {
+            for row in 0..activity.rows() {
+                for &unit in activity.list(row) {
+                    sums[usize::from(unit)] += one;
+                }
             }
         }
-    } else {
-        let (mut room_a, mut room_b) = (room(), room());
-        for row in 0..rows {
-            let a = positive.row_lines(row, read_positive, &mut room_a);
-            let b = negative.row_lines(row, read_negative, &mut room_b);
-            for ((sum, &a), &b) in statistic.iter_mut().zip(a).zip(b) {
-                *sum = sum.add(a.sub(b));
-            }
+        return;
+    }
+    let room = || zeroed(positive.lines(), Line::ZERO).expect("memory for one row");
+    let (mut room_a, mut room_b, zero) = (room(), room(), room());
+    for case in 0..positive.rows().max(negative.rows()) {
+        let a = case_lines(positive, read_positive, case, &mut room_a).unwrap_or(&zero);
+        let b = case_lines(negative, read_negative, case, &mut room_b).unwrap_or(&zero);
+        for ((sum, &a), &b) in statistic.iter_mut().zip(a).zip(b) {
+            *sum = sum.add(a.sub(b));
         }
     }
-    step_biases(bias, velocity, &statistic, 1.0 / rows as f32, step)
+}
+
+/// A case's row as much as it counts; `None` where the phase has fewer rows.
+fn case_lines<'a>(
+    activity: &'a Activity,
+    read: Read,
+    case: usize,
+    room: &'a mut [Line],
+) -> Option<&'a [Line]> {
+    if case >= activity.rows() {
+        return None;
+    }
+    if !activity.has_row_weights() {
+        return Some(activity.row_lines(case, read, room));
+    }
+    let weight = activity.row_weight(case);
+    let mut spread = vec![Line::ZERO; room.len()];
+    let lines = activity.row_lines(case, read, &mut spread);
+    for (out, line) in room.iter_mut().zip(lines) {
+        *out = line.scale(weight);
+    }
+    Some(room)
+}
+
+/// `out[unit] += Σ_r f_r · x_r` over the rows of an activity in ascending order, each as much as it counts; `factors` are
+/// the f, all 1 where there are none.
+pub fn add_column_sums(activity: &Activity, read: Read, factors: Option<&[f32]>, out: &mut [Line]) {
+    assert!(factors.is_none_or(|factors| factors.len() >= activity.rows()));
+    let mut room = zeroed(activity.lines(), Line::ZERO).expect("memory for one row");
+    for row in 0..activity.rows() {
+        let factor = factors.map_or(1.0, |factors| factors[row]) * activity.row_weight(row);
+        for (sum, line) in out.iter_mut().zip(activity.row_lines(row, read, &mut room)) {
+            *sum = sum.add(line.scale(factor));
+        }
+    }
 }
 
 /// Steps the biases of a layer by a given gradient, one number a unit, already a mean over rows. False where a bias is
 /// no longer finite.
-pub fn step_bias(bias: &mut [Line], velocity: &mut [Line], gradient: &[f32], step: Step) -> bool {
+pub fn step_bias(biases: Biases, gradient: &[f32], step: Step) -> bool {
     let mut statistic = zeroed(lines_for(gradient.len()), Line::ZERO).expect("memory for one row");
     floats_mut(&mut statistic)[..gradient.len()].copy_from_slice(gradient);
-    step_biases(bias, velocity, &statistic, 1.0, step)
+    step_biases(biases, &statistic, 1.0, step)
 }
 
-fn step_biases(
-    bias: &mut [Line],
-    velocity: &mut [Line],
-    statistic: &[Line],
-    inverse_rows: f32,
-    step: Step,
-) -> bool {
+fn step_biases(biases: Biases, statistic: &[Line], inverse_rows: f32, step: Step) -> bool {
+    let Biases {
+        bias,
+        velocity,
+        square,
+    } = biases;
+    let keeps_squares = step.rule.keeps_squares();
     assert!(bias.len() >= statistic.len() && velocity.len() >= statistic.len());
+    assert!(!keeps_squares || square.len() >= statistic.len());
     let mut bad = U32x4::splat(0);
-    for ((bias, velocity), &statistic) in bias.iter_mut().zip(velocity).zip(statistic) {
-        (*bias, *velocity) = step_line(*bias, *velocity, statistic, inverse_rows, step);
-        bad = bad.or(not_finite(*bias));
+    for (line, &statistic) in statistic.iter().enumerate() {
+        let mut moved = Moved {
+            parameter: bias[line],
+            velocity: velocity[line],
+            square: square.get(line).copied().unwrap_or(Line::ZERO),
+        };
+        step.take(&mut moved, statistic, inverse_rows);
+        bias[line] = moved.parameter;
+        velocity[line] = moved.velocity;
+        if keeps_squares {
+            square[line] = moved.square;
+        }
+        bad = bad.or(not_finite(bias[line]));
     }
     !bad.any()
 }

@@ -4,7 +4,7 @@
 //! lines of the active lower units gives the total input of sixteen upper units. `backward[panel][upper][16]` is the
 //! same for the other direction. Both always hold the same numbers; padding is zero and stays zero.
 
-use crate::disjoint::Disjoint;
+use crate::disjoint::{Disjoint, Pool};
 use crate::lanes::{LINE, Line, floats, floats_mut, lines_for, transpose_block};
 use crate::memory::zeroed;
 use crate::sums::total;
@@ -58,24 +58,12 @@ impl Weights {
 
     /// Writes `[upper, lower]`, row-major: the layout of files.
     pub fn read(&self, out: &mut [f32]) {
-        assert!(out.len() == self.lower * self.upper);
-        for (upper, row) in out.chunks_exact_mut(self.lower.max(1)).enumerate() {
-            let panel = &self.forward[upper / LINE * self.lower..][..self.lower];
-            for (value, line) in row.iter_mut().zip(panel) {
-                *value = line.floats()[upper % LINE];
-            }
-        }
+        read_panels(&self.forward, self.lower, self.upper, out);
     }
 
     /// Takes `[upper, lower]`, row-major.
     pub fn write(&mut self, values: &[f32]) {
-        assert!(values.len() == self.lower * self.upper);
-        for (upper, row) in values.chunks_exact(self.lower.max(1)).enumerate() {
-            let panel = &mut self.forward[upper / LINE * self.lower..][..self.lower];
-            for (&value, line) in row.iter().zip(panel) {
-                line.floats_mut()[upper % LINE] = value;
-            }
-        }
+        write_panels(&mut self.forward, self.lower, self.upper, values);
         for lower in 0..self.lower {
             let panel = &mut floats_mut(&mut self.backward)[lower / LINE * self.upper * LINE..];
             for upper in 0..self.upper {
@@ -90,6 +78,67 @@ impl Weights {
         other.forward.copy_from_slice(&self.backward);
         other.backward.copy_from_slice(&self.forward);
         Some(other)
+    }
+
+    /// `self ← self + share · (other − self)`: a step of a running average.
+    pub fn blend(&mut self, pool: &Pool, other: &Weights, share: f32) {
+        self.combine(pool, [other, other], |own, a, _| {
+            own.add(a.sub(own).scale(share))
+        });
+    }
+
+    /// `self ← a + b`.
+    pub fn set_sum(&mut self, pool: &Pool, a: &Weights, b: &Weights) {
+        self.combine(pool, [a, b], |_, a, b| a.add(b));
+    }
+
+    fn combine(
+        &mut self,
+        pool: &Pool,
+        [a, b]: [&Weights; 2],
+        f: impl Fn(Line, Line, Line) -> Line + Sync,
+    ) {
+        assert!((self.lower, self.upper) == (a.lower, a.upper));
+        assert!((self.lower, self.upper) == (b.lower, b.upper));
+        combine_lines(pool, &mut self.forward, &a.forward, &b.forward, &f);
+        combine_lines(pool, &mut self.backward, &a.backward, &b.backward, &f);
+    }
+
+    /// Shortens the weights into each upper unit whose length (root of the sum of squares, in f64) is above `limit`.
+    pub fn limit_norms(&mut self, pool: &Pool, limit: f32) {
+        let (lower, upper) = (self.lower, self.upper);
+        let (forward, backward) = self.parts();
+        pool.each(lines_for(upper), &|panel| {
+            // SAFETY: each panel is visited by one task.
+            let lines = unsafe { forward.take(panel * lower..(panel + 1) * lower) };
+            let mut squares = [0.0f64; LINE];
+            for line in lines.iter() {
+                for (sum, &w) in squares.iter_mut().zip(line.floats()) {
+                    *sum += f64::from(w) * f64::from(w);
+                }
+            }
+            let limit = f64::from(limit);
+            if squares.iter().all(|&sum| sum <= limit * limit) {
+                return;
+            }
+            let factors = squares.map(|sum| {
+                if sum > limit * limit {
+                    (limit / sum.sqrt()) as f32
+                } else {
+                    1.0
+                }
+            });
+            for first in (0..lower).step_by(LINE) {
+                let units = first..lower.min(first + LINE);
+                for line in &mut lines[units.clone()] {
+                    for (w, factor) in line.floats_mut().iter_mut().zip(factors) {
+                        *w *= factor;
+                    }
+                }
+                // SAFETY: each panel is visited by one task.
+                unsafe { refresh_backward(&backward, upper, panel, first, &lines[units]) };
+            }
+        });
     }
 
     /// Sum of squares, each product and sum in f64, in the order of the layout.
@@ -107,6 +156,27 @@ impl Weights {
             Disjoint::new(&mut self.backward),
         )
     }
+}
+
+/// `out ← f(out, a, b)`, line by line.
+fn combine_lines(
+    pool: &Pool,
+    out: &mut [Line],
+    a: &[Line],
+    b: &[Line],
+    f: &(impl Fn(Line, Line, Line) -> Line + Sync),
+) {
+    const BLOCK: usize = 2048;
+    let length = out.len();
+    let out = Disjoint::new(out);
+    pool.each(length.div_ceil(BLOCK), &|task| {
+        let lines = task * BLOCK..length.min((task + 1) * BLOCK);
+        // SAFETY: each task has its own block.
+        let own = unsafe { out.take(lines.clone()) };
+        for ((own, &a), &b) in own.iter_mut().zip(&a[lines.clone()]).zip(&b[lines]) {
+            *own = f(*own, a, b);
+        }
+    });
 }
 
 /// Copies lines `from..to` (at most 16 lower units that share a panel) of one upper panel into the other layout.
@@ -130,6 +200,28 @@ pub(crate) unsafe fn refresh_backward(
     // SAFETY: the caller holds this panel's lines alone.
     let out = unsafe { backward.take(start..start + count) };
     out.copy_from_slice(&turned[..count]);
+}
+
+/// Writes panels as `[upper, lower]`, row-major.
+pub(crate) fn read_panels(panels: &[Line], lower: usize, upper: usize, out: &mut [f32]) {
+    assert!(out.len() == lower * upper);
+    for (upper, row) in out.chunks_exact_mut(lower.max(1)).enumerate() {
+        let panel = &panels[upper / LINE * lower..][..lower];
+        for (value, line) in row.iter_mut().zip(panel) {
+            *value = line.floats()[upper % LINE];
+        }
+    }
+}
+
+/// Takes `[upper, lower]`, row-major, into panels.
+pub(crate) fn write_panels(panels: &mut [Line], lower: usize, upper: usize, values: &[f32]) {
+    assert!(values.len() == lower * upper);
+    for (upper, row) in values.chunks_exact(lower.max(1)).enumerate() {
+        let panel = &mut panels[upper / LINE * lower..][..lower];
+        for (&value, line) in row.iter().zip(panel) {
+            line.floats_mut()[upper % LINE] = value;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@ use wakesleep_kernels::propagate::{
     sum_of_values,
 };
 use wakesleep_kernels::random::{Purpose, Stream, normal, permutation, philox};
-use wakesleep_kernels::statistics::{Learner, Phase, Step, learn_bias, step_bias};
+use wakesleep_kernels::statistics::{
+    Biases, Learner, Phase, Rule, Step, add_column_sums, learn_bias, step_bias,
+};
 use wakesleep_kernels::units::{Keep, Kind, Settle, softmax::normalise_f64};
 use wakesleep_kernels::weights::{Direction, Weights};
 
@@ -476,11 +478,7 @@ fn learning(found: &mut Found, pool: &Pool) {
             plain(&of(56, sparse)),
         ),
     ];
-    let step = |rate| Step {
-        rate,
-        momentum: 0.9,
-        cost: 0.001,
-    };
+    let step = |rate| Step::with_momentum(rate, 0.9, 0.001);
     for (name, (v0, read0), (v1, read1)) in &forms {
         let mut weights = weights(LOWER, UPPER, 57, small);
         let mut learner = Learner::new(LOWER, UPPER, ROWS).unwrap();
@@ -511,8 +509,138 @@ fn learning(found: &mut Found, pool: &Pool) {
     let mut learner = Learner::new(LOWER, UPPER, 0).unwrap();
     learner.write_velocity(&floats(59, LOWER * UPPER, small));
     let gradient = floats(60, LOWER * UPPER, signed);
-    let outcomes = [0.5, 0.25].map(|rate| learner.step(pool, &mut weights, &gradient, step(rate)));
+    let outcomes = [0.5, 0.25].map(|rate| {
+        learner
+            .step(pool, &mut weights, &gradient, step(rate))
+            .unwrap()
+    });
     learned(found, "step", &weights, &learner, &outcomes);
+}
+
+/// What updates have beside the plain case: phases of different lengths, rows that count differently, corrections, each
+/// rule, an L1 cost, dropped units; and what is done to whole weights.
+fn options(found: &mut Found, pool: &Pool) {
+    const FEWER: usize = ROWS - 3;
+    let row_weights = floats(81, ROWS, unit);
+    let mut v0 = ones(ROWS, LOWER, &floats(53, ROWS * LOWER, binary));
+    let v1 = ones(FEWER, LOWER, &floats(54, FEWER * LOWER, binary));
+    let mut h0 = activity(ROWS, UPPER, &floats(51, ROWS * UPPER, unit));
+    let mut h1 = activity(FEWER, UPPER, &floats(52, FEWER * UPPER, unit));
+    h0.weigh_rows(&row_weights).unwrap();
+    v0.weigh_rows(&row_weights).unwrap();
+    h1.weigh_rows(&[1.25]).unwrap();
+    let rules = [
+        Rule::Momentum {
+            momentum: 0.9,
+            nesterov: true,
+        },
+        Rule::Adam {
+            first_decay: 0.9,
+            second_decay: 0.99,
+            epsilon: 1e-8,
+            first_correction: 10.0,
+            second_correction: 100.0,
+        },
+    ];
+    for (name, rule) in ["nesterov", "adam"].iter().zip(rules) {
+        let step = |rate| Step {
+            rate,
+            rule,
+            cost: 0.001,
+            lasso: 0.01,
+        };
+        let mut weights = weights(LOWER, UPPER, 57, small);
+        let mut learner = Learner::new(LOWER, UPPER, ROWS).unwrap();
+        let outcomes = [0.5, 0.25].map(|rate| {
+            learner
+                .correct(&floats(82, LOWER, signed), &floats(83, UPPER, signed))
+                .unwrap();
+            let positive = Phase {
+                lower: &v0,
+                read: Read::Lists,
+                upper: &h0,
+            };
+            let negative = Phase {
+                lower: &v1,
+                read: Read::Lists,
+                upper: &h1,
+            };
+            learner
+                .learn(pool, &mut weights, positive, negative, step(rate))
+                .unwrap()
+        });
+        weights.limit_norms(pool, 0.75);
+        learned(
+            found,
+            &format!("learn {name}"),
+            &weights,
+            &learner,
+            &outcomes,
+        );
+        let mut squares = vec![0.0; LOWER * UPPER];
+        learner.read_squares(&mut squares);
+        found.hash(&format!("squares {name}"), |hash| {
+            hash.floats(&squares);
+        });
+        let mut bias = padded(&floats(64, LOWER, signed));
+        let mut kept = padded(&floats(65, LOWER, small));
+        let mut square = vec![Line::ZERO; kept.len()];
+        let biases = Biases {
+            bias: &mut bias,
+            velocity: &mut kept,
+            square: &mut square,
+        };
+        let step = Step {
+            cost: 0.0,
+            lasso: 0.0,
+            ..step(0.5)
+        };
+        learn_bias(biases, (&v0, Read::Lists), (&v1, Read::Lists), step);
+        found.hash(&format!("learn bias {name}"), |hash| {
+            hash.floats(floats_of(&bias))
+                .floats(floats_of(&kept))
+                .floats(floats_of(&square));
+        });
+    }
+    let mut sums = padded(&floats(64, LOWER, signed));
+    add_column_sums(&v0, Read::Lists, None, &mut sums);
+    add_column_sums(&v0, Read::Lists, Some(&row_weights), &mut sums);
+    found.hash("column sums", |hash| {
+        hash.floats(floats_of(&sums));
+    });
+    let stream = Stream::new([3, 4], 5, Purpose::Train, 2, 1);
+    v0.drop_units(pool, 0.5, stream);
+    h0.drop_units(pool, 0.5, stream);
+    let mut sums = padded(&floats(64, LOWER, signed));
+    add_column_sums(&v0, Read::Lists, None, &mut sums);
+    found.hash("drop units", |hash| {
+        hash.floats(floats_of(&sums));
+        (0..ROWS).for_each(|row| {
+            hash.floats(h0.row(row));
+        });
+    });
+    let (a, b) = (
+        weights(LOWER, UPPER, 84, small),
+        weights(LOWER, UPPER, 85, small),
+    );
+    let mut c = weights(LOWER, UPPER, 86, small);
+    c.blend(pool, &a, 0.125);
+    let mut blended = vec![0.0; LOWER * UPPER];
+    c.read(&mut blended);
+    c.set_sum(pool, &a, &b);
+    let mut sum = vec![0.0; LOWER * UPPER];
+    c.read(&mut sum);
+    found.hash("blend and sum", |hash| {
+        hash.floats(&blended).floats(&sum);
+    });
+}
+
+fn biases_of<'a>(bias: &'a mut [Line], velocity: &'a mut [Line]) -> Biases<'a> {
+    Biases {
+        bias,
+        velocity,
+        square: &mut [],
+    }
 }
 
 /// An update that went well has the code 0 at the edge.
@@ -532,21 +660,15 @@ fn biases(found: &mut Found) {
     let c = activity(ROWS, LOWER, &floats(63, ROWS * LOWER, unit));
     let mut bias = padded(&floats(64, LOWER, signed));
     let mut velocity = padded(&floats(65, LOWER, small));
-    let step = |rate| Step {
-        rate,
-        momentum: 0.9,
-        cost: 0.0,
-    };
+    let step = |rate| Step::with_momentum(rate, 0.9, 0.0);
     learn_bias(
-        &mut bias,
-        &mut velocity,
+        biases_of(&mut bias, &mut velocity),
         (&a, Read::Lists),
         (&b, Read::Lists),
         step(0.5),
     );
     learn_bias(
-        &mut bias,
-        &mut velocity,
+        biases_of(&mut bias, &mut velocity),
         (&a, Read::Lists),
         (&c, Read::Values),
         step(0.25),
@@ -555,8 +677,7 @@ fn biases(found: &mut Found) {
         hash.floats(floats_of(&bias)).floats(floats_of(&velocity));
     });
     step_bias(
-        &mut bias,
-        &mut velocity,
+        biases_of(&mut bias, &mut velocity),
         &floats(66, LOWER, signed),
         step(0.5),
     );
@@ -604,6 +725,7 @@ fn digests(pool: &Pool) -> String {
     sums(&mut found, pool);
     learning(&mut found, pool);
     biases(&mut found);
+    options(&mut found, pool);
     exactly(&mut found, pool);
     found.json()
 }

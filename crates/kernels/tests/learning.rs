@@ -6,14 +6,13 @@ use twins::*;
 use wakesleep_kernels::activity::{Activity, Read};
 use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::lanes::{Line, floats, floats_mut, lines_for};
-use wakesleep_kernels::statistics::{self, Learner, Step, learn_bias, step_bias};
+use wakesleep_kernels::random::{Purpose, Stream};
+use wakesleep_kernels::statistics::{
+    self, Biases, Learner, Rule, Step, add_column_sums, learn_bias, step_bias,
+};
 use wakesleep_kernels::weights::Weights;
 
-const STEP: Step = Step {
-    rate: 0.1,
-    momentum: 0.9,
-    cost: 0.0002,
-};
+const STEP: Step = Step::with_momentum(0.1, 0.9, 0.0002);
 
 /// What two phases saw, and the parameters before the update.
 struct Batch {
@@ -304,7 +303,7 @@ fn a_given_gradient_takes_the_same_step() {
         let (slow_weights, slow_velocity) = batch.slow();
         each_pool(|pool| {
             let (mut weights, mut learner) = (batch.weights(), batch.learner(0));
-            assert!(learner.step(pool, &mut weights, &gradient, STEP));
+            assert!(learner.step(pool, &mut weights, &gradient, STEP).unwrap());
             assert_same_bits(&matrix_of(&weights), &slow_weights, "weights");
             let mut velocity = vec![0.0; slow_velocity.len()];
             learner.read_velocity(&mut velocity);
@@ -349,11 +348,7 @@ fn planted_faults_of_learning_are_seen() {
 
 #[test]
 fn subnormal_velocities_are_flushed_and_the_smallest_normal_one_is_not() {
-    let halve = Step {
-        rate: 1.0,
-        momentum: 0.5,
-        cost: 0.0,
-    };
+    let halve = Step::with_momentum(1.0, 0.5, 0.0);
     let least = f32::MIN_POSITIVE;
     let before = [
         2.0 * least,
@@ -367,7 +362,11 @@ fn subnormal_velocities_are_flushed_and_the_smallest_normal_one_is_not() {
     let mut learner = Learner::new(6, 1, 1).unwrap();
     learner.write_velocity(&before);
     let mut weights = Weights::new(6, 1).unwrap();
-    assert!(learner.step(&Pool::SERIAL, &mut weights, &[0.0; 6], halve));
+    assert!(
+        learner
+            .step(&Pool::SERIAL, &mut weights, &[0.0; 6], halve)
+            .unwrap()
+    );
     let mut velocity = [0.0; 6];
     learner.read_velocity(&mut velocity);
     assert_eq!(bits(&velocity), bits(&after));
@@ -409,12 +408,9 @@ fn a_weight_that_is_not_finite_is_reported_wherever_it_is() {
                         "{bad} at {place}"
                     );
                     let mut learner = batch.learner(0);
-                    assert!(!learner.step(
-                        pool,
-                        &mut batch.weights(),
-                        &vec![0.0; lower * upper],
-                        STEP
-                    ));
+                    let gradient = vec![0.0; lower * upper];
+                    let outcome = learner.step(pool, &mut batch.weights(), &gradient, STEP);
+                    assert_eq!(outcome, Some(false));
                 });
             }
         }
@@ -441,6 +437,14 @@ fn padded(values: &[f32]) -> Vec<Line> {
     lines
 }
 
+fn biases_of<'a>(bias: &'a mut [Line], velocity: &'a mut [Line]) -> Biases<'a> {
+    Biases {
+        bias,
+        velocity,
+        square: &mut [],
+    }
+}
+
 fn check_bias(a: &Matrix, b: &Matrix, forms: [&[Form]; 2], numbers: &mut Numbers) {
     let (units, rows) = (a.columns, a.rows);
     let bias: Vec<f32> = (0..units).map(|_| numbers.parameter()).collect();
@@ -460,8 +464,7 @@ fn check_bias(a: &Matrix, b: &Matrix, forms: [&[Form]; 2], numbers: &mut Numbers
         for (b, read_b) in forms[1] {
             let (mut fast, mut fast_velocity) = (padded(&bias), padded(&velocity));
             assert!(learn_bias(
-                &mut fast,
-                &mut fast_velocity,
+                biases_of(&mut fast, &mut fast_velocity),
                 (a, *read_a),
                 (b, *read_b),
                 by
@@ -514,7 +517,11 @@ fn a_given_bias_gradient_takes_the_same_step() {
         let by = Step { cost: 0.0, ..STEP };
         step(&mut slow, &mut slow_velocity, &gradient, 1, by);
         let (mut fast, mut fast_velocity) = (padded(&bias), padded(&vec![0.25; units]));
-        assert!(step_bias(&mut fast, &mut fast_velocity, &gradient, by));
+        assert!(step_bias(
+            biases_of(&mut fast, &mut fast_velocity),
+            &gradient,
+            by
+        ));
         assert_same_bits(floats(&fast), floats(&padded(&slow)), "bias");
         assert_same_bits(
             floats(&fast_velocity),
@@ -531,16 +538,303 @@ fn a_bias_that_is_not_finite_is_reported() {
             let mut values = [0.0; 33];
             values[place] = bad;
             let (mut bias, mut velocity) = (padded(&values), padded(&[0.0; 33]));
-            assert!(!step_bias(&mut bias, &mut velocity, &[0.0; 33], STEP));
+            assert!(!step_bias(
+                biases_of(&mut bias, &mut velocity),
+                &[0.0; 33],
+                STEP
+            ));
             let matrix = Matrix::new(2, 33, || 0.5);
             let seen = (&with_values(&matrix), Read::Values);
             assert!(!learn_bias(
-                &mut padded(&values),
-                &mut velocity,
+                biases_of(&mut padded(&values), &mut velocity),
                 seen,
                 seen,
                 STEP
             ));
+        }
+    }
+}
+
+// ---- Options ----
+
+/// A phase whose further rows, up to `cases`, are zero, and whose upper units are multiplied by what a row counts.
+fn padded_phase(lower: &Matrix, upper: &Matrix, weights: &[f32], cases: usize) -> [Matrix; 2] {
+    let rows = |matrix: &Matrix, factor: &dyn Fn(usize) -> Option<f32>| {
+        let mut out = Matrix::new(cases, matrix.columns, || 0.0);
+        for row in 0..matrix.rows {
+            for column in 0..matrix.columns {
+                let x = matrix.at(row, column);
+                out.values[row * matrix.columns + column] = factor(row).map_or(x, |f| x * f);
+            }
+        }
+        out
+    };
+    let weight = |row: usize| match weights {
+        [] => None,
+        [all] => Some(*all),
+        each => Some(each[row]),
+    };
+    [rows(lower, &|_| None), rows(upper, &weight)]
+}
+
+/// Phases of different lengths, with and without weights of rows, and corrections of rank one: every form gives the bits
+/// of the slow twin over padded phases.
+#[test]
+fn phases_of_different_lengths_rows_that_count_differently_and_corrections() {
+    let numbers = &mut Numbers(77);
+    let (lower, upper) = (35, 50);
+    for (n0, n1, weighed) in [
+        (20, 9, false),
+        (9, 20, false),
+        (20, 9, true),
+        (1, 30, true),
+        (16, 16, true),
+    ] {
+        let cases = n0.max(n1);
+        let mut uniform = |rows, columns| Matrix::new(rows, columns, || numbers.uniform() as f32);
+        let (h0, h1) = (uniform(n0, upper), uniform(n1, upper));
+        let (a, b) = (uniform(1, lower).values, uniform(1, upper).values);
+        let w0: Vec<f32> = if weighed {
+            uniform(1, n0).values
+        } else {
+            vec![]
+        };
+        let w1 = if weighed {
+            vec![n0 as f32 / n1 as f32]
+        } else {
+            vec![]
+        };
+        for binary in [true, false] {
+            let mut visible = |rows| {
+                if binary {
+                    Matrix::binary(rows, lower, 0.3, numbers)
+                } else {
+                    Matrix::real(rows, lower, 0.3, numbers)
+                }
+            };
+            let (v0, v1) = (visible(n0), visible(n1));
+            let [p0, q0] = padded_phase(&v0, &h0, &w0, cases);
+            let [p1, q1] = padded_phase(&v1, &h1, &w1, cases);
+            let positive = Phase {
+                lower: &p0,
+                upper: &q0,
+            };
+            let negative = Phase {
+                lower: &p1,
+                upper: &q1,
+            };
+            let mut sums = statistic(&positive, &negative, 0..cases).values;
+            for (place, sum) in sums.iter_mut().enumerate() {
+                let correction = b[place / lower] * a[place % lower];
+                *sum += correction;
+            }
+            let (mut slow, mut velocity) = (vec![0.0; lower * upper], vec![0.0; lower * upper]);
+            step(&mut slow, &mut velocity, &sums, n0, STEP);
+            let forms = |matrix: &Matrix| -> Vec<Form> {
+                if binary {
+                    forms_of_binary(matrix).into()
+                } else {
+                    forms_of_real(matrix).into()
+                }
+            };
+            for (v0, read0) in forms(&v0) {
+                for (v1, read1) in forms(&v1) {
+                    each_pool(|pool| {
+                        let (mut h0, mut h1) = (with_values(&h0), with_values(&h1));
+                        h0.weigh_rows(&w0).unwrap();
+                        h1.weigh_rows(&w1).unwrap();
+                        let mut learner = Learner::new(lower, upper, cases + 2).unwrap();
+                        learner.correct(&a, &b).unwrap();
+                        let mut weights = Weights::new(lower, upper).unwrap();
+                        let positive = statistics::Phase {
+                            lower: &v0,
+                            read: read0,
+                            upper: &h0,
+                        };
+                        let negative = statistics::Phase {
+                            lower: &v1,
+                            read: read1,
+                            upper: &h1,
+                        };
+                        let finite = learner.learn(pool, &mut weights, positive, negative, STEP);
+                        assert_eq!(finite, Some(true));
+                        assert_same_bits(&matrix_of(&weights), &slow, "weights");
+                        assert_layouts_agree(&weights);
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Nesterov's momentum and Adam against the formulas of their papers in f64, over twenty steps.
+#[test]
+fn rules_follow_their_formulas() {
+    let numbers = &mut Numbers(5);
+    let (lower, upper) = (18, 17);
+    let start: Vec<f32> = (0..lower * upper).map(|_| numbers.parameter()).collect();
+    let gradients: Vec<Vec<f32>> = (0..20)
+        .map(|_| (0..lower * upper).map(|_| numbers.parameter()).collect())
+        .collect();
+    let (rate, cost) = (0.05, 0.01);
+    for adam in [false, true] {
+        let mut weights = Weights::new(lower, upper).unwrap();
+        weights.write(&start);
+        let mut learner = Learner::new(lower, upper, 0).unwrap();
+        let mut exact: Vec<[f64; 3]> = start.iter().map(|&w| [f64::from(w), 0.0, 0.0]).collect();
+        for (t, gradient) in gradients.iter().enumerate() {
+            let decay = |decay: f64| 1.0 - decay.powi(t as i32 + 1);
+            let rule = if adam {
+                Rule::Adam {
+                    first_decay: 0.9,
+                    second_decay: 0.99,
+                    epsilon: 1e-6,
+                    first_correction: (1.0 / decay(0.9)) as f32,
+                    second_correction: (1.0 / decay(0.99)) as f32,
+                }
+            } else {
+                Rule::Momentum {
+                    momentum: 0.8,
+                    nesterov: true,
+                }
+            };
+            let step = Step {
+                rate: rate as f32,
+                rule,
+                cost: cost as f32,
+                lasso: 0.0,
+            };
+            assert_eq!(
+                learner.step(&Pool::SERIAL, &mut weights, gradient, step),
+                Some(true)
+            );
+            for ([w, m, s], &g) in exact.iter_mut().zip(gradient) {
+                let g = f64::from(g) - cost * *w;
+                if adam {
+                    *m = 0.9 * *m + 0.1 * g;
+                    *s = 0.99 * *s + 0.01 * g * g;
+                    *w += rate * (*m / decay(0.9)) / ((*s / decay(0.99)).sqrt() + 1e-6);
+                } else {
+                    *m = 0.8 * *m + rate * g;
+                    *w += 0.8 * *m + rate * g;
+                }
+            }
+        }
+        let worst = matrix_of(&weights)
+            .iter()
+            .zip(&exact)
+            .map(|(&w, [e, ..])| (f64::from(w) - e).abs() / e.abs().max(1.0))
+            .fold(0.0, f64::max);
+        assert!(worst < 1e-5, "adam {adam}: {worst}");
+    }
+}
+
+#[test]
+fn an_l1_cost_pulls_every_weight_towards_zero_by_the_same() {
+    let mut weights = Weights::new(4, 1).unwrap();
+    weights.write(&[0.5, -0.5, 0.0, -2.0]);
+    let mut learner = Learner::new(4, 1, 0).unwrap();
+    let step = Step {
+        lasso: 0.25,
+        ..Step::with_momentum(0.5, 0.0, 0.0)
+    };
+    let finite = learner.step(&Pool::SERIAL, &mut weights, &[0.0; 4], step);
+    assert_eq!(finite, Some(true));
+    assert_eq!(matrix_of(&weights), [0.375, -0.375, 0.0, -1.875]);
+}
+
+#[test]
+fn limited_norms_are_at_most_the_limit_and_others_stay() {
+    let numbers = &mut Numbers(6);
+    let (lower, upper) = (37, 21);
+    let start: Vec<f32> = (0..lower * upper)
+        .map(|place| numbers.parameter() * (place / lower) as f32)
+        .collect();
+    let norm = |row: &[f32]| {
+        row.iter()
+            .map(|&w| f64::from(w).powi(2))
+            .sum::<f64>()
+            .sqrt()
+    };
+    let mut shortened = 0;
+    each_pool(|pool| {
+        let mut weights = Weights::new(lower, upper).unwrap();
+        weights.write(&start);
+        weights.limit_norms(pool, 3.0);
+        assert_layouts_agree(&weights);
+        for (new, old) in matrix_of(&weights).chunks(lower).zip(start.chunks(lower)) {
+            if norm(old) <= 3.0 {
+                assert_same_bits(new, old, "a short row");
+            } else {
+                assert!((norm(new) - 3.0).abs() < 1e-5);
+                let ratio = norm(new) / norm(old);
+                let along = new
+                    .iter()
+                    .zip(old)
+                    .all(|(&n, &o)| (f64::from(n) - ratio * f64::from(o)).abs() < 1e-5);
+                assert!(along);
+                shortened += 1;
+            }
+        }
+    });
+    assert!(shortened > 0);
+}
+
+/// A dropped unit is off in values and lists, the same units wherever the same stream is used, about the wanted share.
+#[test]
+fn dropped_units_are_off_everywhere_and_the_same_for_the_same_stream() {
+    let (rows, units) = (200, 75);
+    let stream = Stream::new([8, 1], 3, Purpose::Train, 1, 0);
+    let all = Matrix::new(rows, units, || 1.0);
+    let mask = Matrix::new(rows, units, || 0.0);
+    let mut mask = mask.values;
+    for (place, stays) in mask.iter_mut().enumerate() {
+        let uniform = stream.uniform((place / units) as u32, (place % units) as u32);
+        *stays = f32::from(uniform < 0.7);
+    }
+    let share = mask.iter().sum::<f32>() / mask.len() as f32;
+    let bar = 5.0 * (0.7f32 * 0.3 / mask.len() as f32).sqrt();
+    assert!((share - 0.7).abs() < bar, "{share}");
+    each_pool(|pool| {
+        for (read, mut activity) in [
+            (Read::Lists, with_ones(&all)),
+            (Read::Lists, with_reals(&all)),
+            (Read::Values, with_reals(&all)),
+            (Read::Values, with_values(&all)),
+        ] {
+            activity.drop_units(pool, 0.7, stream);
+            let mut room = vec![Line::ZERO; activity.lines()];
+            for (row, mask) in mask.chunks(units).enumerate() {
+                let seen = floats(activity.row_lines(row, read, &mut room));
+                assert_same_bits(&seen[..units], mask, "what stays");
+                if read == Read::Lists {
+                    let listed: Vec<usize> = activity.list(row).iter().map(|&u| u.into()).collect();
+                    let stays: Vec<usize> = (0..units).filter(|&u| mask[u] == 1.0).collect();
+                    assert_eq!(listed, stays);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn column_sums_weigh_rows_and_factors() {
+    let numbers = &mut Numbers(9);
+    let matrix = Matrix::binary(11, 20, 0.4, numbers);
+    let mut uniform =
+        |count: usize| -> Vec<f32> { (0..count).map(|_| numbers.uniform() as f32).collect() };
+    let (weights, factors) = (uniform(11), uniform(11));
+    for (mut activity, read) in forms_of_binary(&matrix) {
+        activity.weigh_rows(&weights).unwrap();
+        let mut sums = padded(&[0.0; 20]);
+        add_column_sums(&activity, read, Some(&factors), &mut sums);
+        for unit in 0..20 {
+            let mut exact = 0.0f32;
+            for row in 0..11 {
+                let factor = factors[row] * weights[row];
+                exact += matrix.at(row, unit) * factor;
+            }
+            assert_eq!(floats(&sums)[unit].to_bits(), exact.to_bits());
         }
     }
 }

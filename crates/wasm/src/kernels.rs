@@ -13,7 +13,7 @@ use wakesleep_kernels::exact::{Enumerate, Group, Machine};
 use wakesleep_kernels::lanes::{LINE, Line, lines_for};
 use wakesleep_kernels::propagate::Start;
 use wakesleep_kernels::random::Purpose;
-use wakesleep_kernels::statistics::{Phase, Step};
+use wakesleep_kernels::statistics::{self, Biases, Phase, Rule};
 use wakesleep_kernels::units::{Keep, Kind, Settle};
 use wakesleep_kernels::weights::Direction;
 use wasm_bindgen::prelude::*;
@@ -375,6 +375,32 @@ impl Activity {
         );
     }
 
+    /// Lets each row count as much as its weight in statistics; one weight stands for all rows, and none lets all count
+    /// as 1. False where memory is out.
+    #[wasm_bindgen(js_name = weighRows)]
+    pub fn weigh_rows(&mut self, weights: &[f32]) -> bool {
+        self.0.weigh_rows(weights).is_some()
+    }
+
+    /// Turns units off that are dropped: each stays with probability `keep`.
+    #[wasm_bindgen(js_name = dropUnits)]
+    pub fn drop_units(&mut self, keep: f32, stream: &Stream) {
+        with_pool(|pool| self.0.drop_units(pool, keep, stream.0));
+    }
+
+    /// `out[unit] += Σ_r x_r`, rows as much as they count.
+    #[wasm_bindgen(js_name = addColumnSums)]
+    pub fn add_column_sums(&self, lists: bool, out: &mut Buffer) {
+        statistics::add_column_sums(&self.0, read(lists), None, out.lines_mut());
+    }
+
+    /// `out[unit] += Σ_r f_r · x_r`, rows as much as they count.
+    #[wasm_bindgen(js_name = addWeighedColumnSums)]
+    pub fn add_weighed_column_sums(&self, lists: bool, factors: &Buffer, out: &mut Buffer) {
+        let factors = &factors.floats()[..self.0.rows()];
+        statistics::add_column_sums(&self.0, read(lists), Some(factors), out.lines_mut());
+    }
+
     /// Sum over rows and units of the squared difference to another activity's values, f64.
     #[wasm_bindgen(js_name = squaredDistance)]
     pub fn squared_distance(&self, lists: bool, other: &Activity) -> f64 {
@@ -417,21 +443,95 @@ impl Weights {
             .write(&values.floats()[..self.0.lower() * self.0.upper()]);
     }
 
+    /// A step of a running average: `self += share · (other − self)`.
+    pub fn blend(&mut self, other: &Weights, share: f32) {
+        with_pool(|pool| self.0.blend(pool, &other.0, share));
+    }
+
+    /// `self = a + b`.
+    #[wasm_bindgen(js_name = setSum)]
+    pub fn set_sum(&mut self, a: &Weights, b: &Weights) {
+        with_pool(|pool| self.0.set_sum(pool, &a.0, &b.0));
+    }
+
+    /// Shortens the weights into each upper unit to at most `limit`.
+    #[wasm_bindgen(js_name = limitNorms)]
+    pub fn limit_norms(&mut self, limit: f32) {
+        with_pool(|pool| self.0.limit_norms(pool, limit));
+    }
+
     #[wasm_bindgen(js_name = sumOfSquares)]
     pub fn sum_of_squares(&self) -> f64 {
         self.0.sum_of_squares()
     }
 }
 
+/// One step of gradient ascent: its rate, costs and rule.
+#[wasm_bindgen]
+pub struct Step(statistics::Step);
+
+#[wasm_bindgen]
+impl Step {
+    /// With momentum; `nesterov` looks ahead.
+    pub fn momentum(rate: f32, cost: f32, lasso: f32, momentum: f32, nesterov: bool) -> Step {
+        Step(statistics::Step {
+            rate,
+            rule: Rule::Momentum { momentum, nesterov },
+            cost,
+            lasso,
+        })
+    }
+
+    /// Adam; the corrections are `1 / (1 − decay^t)`.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
+    pub fn adam(
+        rate: f32,
+        cost: f32,
+        lasso: f32,
+        first_decay: f32,
+        second_decay: f32,
+        epsilon: f32,
+        first_correction: f32,
+        second_correction: f32,
+    ) -> Step {
+        Step(statistics::Step {
+            rate,
+            rule: Rule::Adam {
+                first_decay,
+                second_decay,
+                epsilon,
+                first_correction,
+                second_correction,
+            },
+            cost,
+            lasso,
+        })
+    }
+
+    /// The same step without costs: biases bear none.
+    fn of_biases(&self) -> statistics::Step {
+        statistics::Step {
+            cost: 0.0,
+            lasso: 0.0,
+            ..self.0
+        }
+    }
+}
+
+/// What an update's outcome is to JavaScript.
+fn outcome(finite: Option<bool>) -> u32 {
+    finite.map_or(2, |finite| u32::from(!finite))
+}
+
 /// The velocity of a connection's weights, and the room that an update works in.
 #[wasm_bindgen]
-pub struct Learner(kernels::statistics::Learner);
+pub struct Learner(statistics::Learner);
 
 #[wasm_bindgen]
 impl Learner {
     /// For batches of at most `rows` rows, or nothing where the memory is out.
     pub fn create(lower: usize, upper: usize, rows: usize) -> Option<Learner> {
-        kernels::statistics::Learner::new(lower, upper, rows).map(Learner)
+        statistics::Learner::new(lower, upper, rows).map(Learner)
     }
 
     /// Writes velocities as `[upper, lower]`, row-major.
@@ -442,6 +542,23 @@ impl Learner {
     /// Takes velocities as `[upper, lower]`, row-major.
     pub fn write(&mut self, values: &Buffer) {
         self.0.write_velocity(values.floats());
+    }
+
+    /// Writes Adam's means of squares as `[upper, lower]`, row-major.
+    #[wasm_bindgen(js_name = readSquares)]
+    pub fn read_squares(&self, out: &mut Buffer) {
+        self.0.read_squares(out.floats_mut());
+    }
+
+    /// Takes Adam's means of squares as `[upper, lower]`, row-major. False where memory is out.
+    #[wasm_bindgen(js_name = writeSquares)]
+    pub fn write_squares(&mut self, values: &Buffer) -> bool {
+        self.0.write_squares(values.floats()).is_some()
+    }
+
+    /// Adds `lower_i · upper_j` to the statistics of the next update. False where memory is out.
+    pub fn correct(&mut self, lower: &Buffer, upper: &Buffer) -> bool {
+        self.0.correct(lower.floats(), upper.floats()).is_some()
     }
 
     /// One update of the weights from two phases; gives the outcome's code.
@@ -455,9 +572,7 @@ impl Learner {
         negative_lower: &Activity,
         negative_lists: bool,
         negative_upper: &Activity,
-        rate: f32,
-        momentum: f32,
-        cost: f32,
+        step: &Step,
     ) -> u32 {
         let positive = Phase {
             lower: &positive_lower.0,
@@ -469,66 +584,49 @@ impl Learner {
             read: read(negative_lists),
             upper: &negative_upper.0,
         };
-        let step = Step {
-            rate,
-            momentum,
-            cost,
-        };
-        let outcome =
-            with_pool(|pool| self.0.learn(pool, &mut weights.0, positive, negative, step));
-        outcome.map_or(2, |finite| u32::from(!finite))
+        outcome(with_pool(|pool| {
+            self.0
+                .learn(pool, &mut weights.0, positive, negative, step.0)
+        }))
     }
 
     /// One update of the weights by a given gradient, `[upper, lower]`, row-major, already a mean over rows; gives the
     /// outcome's code.
-    pub fn step(
-        &mut self,
-        weights: &mut Weights,
-        gradient: &Buffer,
-        rate: f32,
-        momentum: f32,
-        cost: f32,
-    ) -> u32 {
-        let step = Step {
-            rate,
-            momentum,
-            cost,
-        };
+    pub fn step(&mut self, weights: &mut Weights, gradient: &Buffer, step: &Step) -> u32 {
         let gradient = &gradient.floats()[..weights.0.lower() * weights.0.upper()];
-        let finite = with_pool(|pool| self.0.step(pool, &mut weights.0, gradient, step));
-        u32::from(!finite)
+        outcome(with_pool(|pool| {
+            self.0.step(pool, &mut weights.0, gradient, step.0)
+        }))
     }
 }
 
-/// Biases bear no weight cost.
-fn bias_step(rate: f32, momentum: f32) -> Step {
-    Step {
-        rate,
-        momentum,
-        cost: 0.0,
+/// A layer's biases with what their rule keeps of them, in one buffer: velocities, then (for Adam) means of squares.
+fn biases<'a>(bias: &'a mut Buffer, kept: &'a mut Buffer) -> Biases<'a> {
+    let bias = bias.lines_mut();
+    let (velocity, square) = kept.lines_mut().split_at_mut(bias.len());
+    Biases {
+        bias,
+        velocity,
+        square,
     }
 }
 
 /// One update of a layer's biases from two phases; gives the outcome's code.
-#[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
 #[wasm_bindgen(js_name = learnBias)]
 pub fn learn_bias(
     bias: &mut Buffer,
-    velocity: &mut Buffer,
+    kept: &mut Buffer,
     positive: &Activity,
     positive_lists: bool,
     negative: &Activity,
     negative_lists: bool,
-    rate: f32,
-    momentum: f32,
+    step: &Step,
 ) -> u32 {
-    let step = bias_step(rate, momentum);
-    let finite = kernels::statistics::learn_bias(
-        bias.lines_mut(),
-        velocity.lines_mut(),
+    let finite = statistics::learn_bias(
+        biases(bias, kept),
         (&positive.0, read(positive_lists)),
         (&negative.0, read(negative_lists)),
-        step,
+        step.of_biases(),
     );
     u32::from(!finite)
 }
@@ -536,17 +634,17 @@ pub fn learn_bias(
 /// One update of a layer's biases by a given gradient, one float a unit, already a mean over rows; gives the outcome's
 /// code.
 #[wasm_bindgen(js_name = stepBias)]
-pub fn step_bias(
-    bias: &mut Buffer,
-    velocity: &mut Buffer,
-    gradient: &Buffer,
-    rate: f32,
-    momentum: f32,
-) -> u32 {
-    let step = bias_step(rate, momentum);
-    let (bias, velocity) = (bias.lines_mut(), velocity.lines_mut());
-    let finite = kernels::statistics::step_bias(bias, velocity, gradient.floats(), step);
+pub fn step_bias(bias: &mut Buffer, kept: &mut Buffer, gradient: &Buffer, step: &Step) -> u32 {
+    let finite = statistics::step_bias(biases(bias, kept), gradient.floats(), step.of_biases());
     u32::from(!finite)
+}
+
+/// A step of a running average of vectors: `average += share · (values − average)`.
+#[wasm_bindgen(js_name = blendVector)]
+pub fn blend_vector(average: &mut Buffer, values: &Buffer, share: f32) {
+    for (average, value) in average.floats_mut().iter_mut().zip(values.floats()) {
+        *average += share * (value - *average);
+    }
 }
 
 /// The groups of a layer from triples: kind's code, units, size of a softmax group.

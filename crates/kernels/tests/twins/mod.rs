@@ -10,7 +10,7 @@ use wakesleep_kernels::activity::{Activity, Lists};
 use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::logistic::{exp, logistic, single};
 use wakesleep_kernels::random::Stream;
-use wakesleep_kernels::statistics::Step;
+use wakesleep_kernels::statistics::{Rule, Step};
 
 /// Units on a side: around lines, pairs of panels and blocks of units.
 pub const SIZES: [usize; 12] = [0, 1, 15, 16, 17, 31, 32, 33, 65, 127, 128, 129];
@@ -357,12 +357,15 @@ pub fn step(
     divisor: usize,
     by: Step,
 ) {
+    let Rule::Momentum { momentum, .. } = by.rule else {
+        panic!("this twin knows momentum alone")
+    };
     let inverse = 1.0 / divisor as f32;
     for ((w, v), s) in weights.iter_mut().zip(velocity).zip(statistic) {
         let mean = s * inverse;
         let cost = by.cost * *w;
         let gradient = mean - cost;
-        let kept = by.momentum * *v;
+        let kept = momentum * *v;
         let pushed = by.rate * gradient;
         *v = flushed(kept + pushed);
         *w += *v;

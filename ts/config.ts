@@ -20,6 +20,9 @@ import { stackOf } from './graph/machines.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
 import type { ContrastiveDivergence } from './learn/contrastive-divergence.js';
 import type { ExactGradient } from './learn/exact-gradient.js';
+import type { FastWeights } from './learn/fast-persistent.js';
+import type { PersistentContrastiveDivergence } from './learn/persistent.js';
+import type { CompleteTrainerOptions } from './learn/trainer-options.js';
 import { describeValue, isPlainObject, nearestName } from './options.js';
 import { INITIAL_WEIGHT_SCALE } from './parameters.js';
 
@@ -57,7 +60,7 @@ const model = z
   .describe('The arguments of the constructor of that name, or a graph spelt out.');
 
 /** A number that may change over training; each value is `value`. */
-const schedule = (value: z.ZodNumber) =>
+const schedule = (value: z.ZodNumber | z.ZodInt) =>
   z.union([
     value,
     z.strictObject({ from: value, to: value }).describe('Straight from one to the other over all updates.'),
@@ -68,35 +71,84 @@ const passing = z.enum(['probabilities', 'states']);
 const rate = schedule(z.number().gt(0)).optional();
 const share = schedule(z.number().min(0).lt(1)).optional();
 
+const cost = z.number().min(0).optional();
+const optimiser = z
+  .union([
+    z.enum(['momentum', 'nesterov', 'adam']),
+    z.strictObject({ type: z.literal('momentum'), nesterov: z.boolean().optional() }),
+    z.strictObject({
+      type: z.literal('adam'),
+      firstDecay: z.number().min(0).lt(1).optional(),
+      secondDecay: z.number().min(0).lt(1).optional(),
+      epsilon: z.number().gt(0).optional(),
+    }),
+  ])
+  .optional();
+
 // The compiler sees to it that no option of an algorithm is missing here.
-const contrastiveDivergence = z.strictObject({
-  type: z.literal('contrastiveDivergence'),
-  gibbsSteps: count(1, 65_000).optional(),
+const trainer = {
   epochs: count().optional(),
   batchRows: count(1, 21_845).optional(),
   learningRate: rate,
+  optimiser,
   momentum: share,
-  weightCost: z.number().min(0).optional(),
+  weightCost: cost,
+  l1Cost: cost,
+  maxNorm: z.number().gt(0).nullish(),
   data: passing.optional(),
-  reconstruction: passing.optional(),
   statistics: passing.optional(),
-  chains: z.enum(['data', 'persistent']).optional(),
   initialBias: z.enum(['data', 'keep']).optional(),
-} satisfies Record<keyof ContrastiveDivergence, z.ZodType>);
+  centring: z.union([z.boolean(), z.strictObject({ rate: z.number().gt(0).max(1).optional() })]).nullish(),
+  sparsity: z
+    .strictObject({
+      target: z.number().gt(0).lt(1),
+      cost: z.number().gt(0),
+      decay: z.number().min(0).lt(1).optional(),
+    })
+    .nullish(),
+  hiddenDropout: z.number().min(0).lt(1).optional(),
+  averaging: z.union([z.number(), z.strictObject({ decay: z.number().gt(0).lt(1) })]).nullish(),
+} satisfies Record<keyof CompleteTrainerOptions, z.ZodType>;
+
+const gibbsSteps = schedule(count(1, 65_000)).optional();
+const chains = { gibbsSteps, chains: count(1, 21_845).optional(), ...trainer };
+
+const machineTrainers = [
+  z.strictObject({
+    type: z.literal('contrastiveDivergence'),
+    gibbsSteps,
+    ...trainer,
+    reconstruction: passing.optional(),
+  } satisfies Record<keyof ContrastiveDivergence, z.ZodType>),
+  z.strictObject({
+    type: z.literal('persistentContrastiveDivergence'),
+    ...chains,
+  } satisfies Record<keyof PersistentContrastiveDivergence, z.ZodType>),
+  z.strictObject({
+    type: z.literal('fastPersistentContrastiveDivergence'),
+    ...chains,
+    fastLearningRate: rate,
+  } satisfies Record<keyof FastWeights, z.ZodType>),
+] as const;
 
 const algorithm = z.discriminatedUnion('type', [
-  contrastiveDivergence,
+  ...machineTrainers,
   z.strictObject({
     type: z.literal('exactGradient'),
     epochs: count().optional(),
     learningRate: rate,
     momentum: share,
-    weightCost: z.number().min(0).optional(),
+    optimiser,
+    weightCost: cost,
+    l1Cost: cost,
     recordEvery: count().optional(),
   } satisfies Record<keyof ExactGradient, z.ZodType>),
   z.strictObject({
     type: z.literal('greedy'),
-    phases: z.array(contrastiveDivergence).min(1).describe('One for each layer above the data, lowest first.'),
+    phases: z
+      .array(z.discriminatedUnion('type', machineTrainers))
+      .min(1)
+      .describe('One for each layer above the data, lowest first.'),
   }),
 ]);
 

@@ -17,9 +17,21 @@ export {
   contrastiveDivergence,
 } from './learn/contrastive-divergence.js';
 export { type ExactGradient, type ExactGradientOptions, exactGradient } from './learn/exact-gradient.js';
+export {
+  type FastWeights,
+  type FastWeightsOptions,
+  fastPersistentContrastiveDivergence,
+} from './learn/fast-persistent.js';
 export { type Greedy, greedy } from './learn/greedy.js';
+export type { MachineTrainer } from './learn/machine-trainers.js';
+export {
+  type PersistentContrastiveDivergence,
+  type PersistentOptions,
+  persistentContrastiveDivergence,
+} from './learn/persistent.js';
 export type { Run, TrainOptions } from './learn/run.js';
 export type { Schedule } from './learn/schedule.js';
+export type { CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/trainer-options.js';
 export type { Progress, TrainingRecord } from './learn/training.js';
 export type { Model, Parameter, Rows } from './model.js';
 export type { LoadOptions } from './runtime/load.js';

@@ -8,8 +8,10 @@ import {
   type ParameterSpec,
   parameterSpecs,
   unitsOf,
+  upwardBiasName,
   weightName,
 } from './graph/graph.js';
+import type { Machine } from './graph/machines.js';
 import { noiseStream } from './noise.js';
 import { created, withScratch } from './runtime/allocation.js';
 import type { EngineBuffer } from './runtime/memory.js';
@@ -143,9 +145,15 @@ export class Parameters {
   }
 }
 
-/** A vector of zeros for `units` units, padded to whole lines. */
-export function allocateVector(runtime: Runtime, units: number): EngineBuffer {
-  return runtime.allocate(runtime.kernels.paddedUnits(units) * 4);
+/** The parameters that a machine learns: biases of its lower layers, of its upper one when driven from below, weights. */
+export function machineParameterNames(graph: Graph, machine: Machine): string[] {
+  const lowers = machine.connections.map(({ lower }) => biasName(lower));
+  return [...lowers, upwardBiasName(graph, machine.upper), ...machine.connections.map(weightName)];
+}
+
+/** `planes` vectors of zeros for `units` units, one after the other, each padded to whole lines. */
+export function allocateVector(runtime: Runtime, units: number, planes = 1): EngineBuffer {
+  return runtime.allocate(planes * runtime.kernels.paddedUnits(units) * 4);
 }
 
 /** The parameter that a short name stands for: `visible-hidden.weight`, `hidden.bias` or the full name. */

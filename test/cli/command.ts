@@ -127,7 +127,7 @@ export function smallConfiguration(folder: string, changes: object = {}): string
         type: 'greedy',
         phases: [
           { ...phase, epochs: 2 },
-          { ...phase, epochs: 1, chains: 'persistent' },
+          { ...phase, epochs: 1 },
         ],
       },
     ],

@@ -86,7 +86,7 @@ describe('values', () => {
     ],
     [
       'train.0.type=greddy',
-      '`train.0.type` must be "contrastiveDivergence", "exactGradient" or "greedy"; got "greddy". Did you mean "greedy"?',
+      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "exactGradient" or "greedy"; got "greddy". Did you mean "greedy"?',
     ],
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     ['data.name=mnits', '`data.name` must be "mnist", "digits-tiny" or "files"; got "mnits". Did you mean "mnist"?'],

@@ -46,11 +46,13 @@ function progressOf(path: string): { readonly phase: number; readonly epoch: num
 describe('killed with SIGKILL', () => {
   const set = (assignment: string) => ['--set', assignment];
   // Small batches make epochs long enough for checkpoints by the clock to fall within them.
-  const changes = [0, 1, 2].flatMap((phase) => [
-    ...set(`train.0.phases.${phase}.epochs=3`),
-    ...set(`train.0.phases.${phase}.batchRows=2`),
-    ...set(`train.0.phases.${phase}.chains=${phase === 2 ? 'persistent' : 'data'}`),
-  ]);
+  const small = { epochs: 3, batchRows: 2, data: 'states' };
+  const trainers = [
+    { type: 'contrastiveDivergence', ...small, averaging: 0.99, centring: true },
+    { type: 'fastPersistentContrastiveDivergence', ...small, chains: 7, hiddenDropout: 0.2 },
+    { type: 'persistentContrastiveDivergence', ...small, optimiser: 'adam', sparsity: { target: 0.1, cost: 0.01 } },
+  ];
+  const changes = trainers.flatMap((trainer, phase) => set(`train.0.phases.${phase}=${JSON.stringify(trainer)}`));
   const args = (out: string) => ['train', 'digits-tiny', ...changes, ...set('evaluate=["testError"]'), '--out', out];
 
   it('at 10 instants from a printed seed', async () => {
@@ -143,7 +145,7 @@ describe('interrupted', () => {
         phases: [
           // An epoch lasts long enough for a signal to come in the middle of it, whatever else the machine does.
           { type: 'contrastiveDivergence', epochs: 2, batchRows: 1, gibbsSteps: 300 },
-          { type: 'contrastiveDivergence', epochs: 2, batchRows: 50, chains: 'persistent' },
+          { type: 'persistentContrastiveDivergence', epochs: 2, batchRows: 50 },
         ],
       },
     ],

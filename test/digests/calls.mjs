@@ -370,7 +370,7 @@ class Calls {
   }
 
   step(rate, cost) {
-    return this.kernels.Step.momentum(rate, cost, 0, 0.9, false);
+    return this.kernels.Step.momentum(rate, cost, 0, 0, 0.9, false);
   }
 
   /** Phases of different lengths, rows that count differently, corrections, each rule, dropped units, whole weights. */
@@ -386,8 +386,8 @@ class Calls {
     h1.weighRows(Float32Array.of(1.25));
     const { Step } = this.kernels;
     const rules = {
-      nesterov: (rate, cost, lasso) => Step.momentum(rate, cost, lasso, 0.9, true),
-      adam: (rate, cost, lasso) => Step.adam(rate, cost, lasso, 0.9, 0.99, 1e-8, 10, 100),
+      nesterov: (rate, cost, lasso) => Step.momentum(rate, cost, lasso, 0, 0.9, true),
+      adam: (rate, cost, lasso) => Step.adam(rate, cost, lasso, 0, 0.9, 0.99, 1e-8, 10, 100),
     };
     for (const [name, step] of Object.entries(rules)) {
       const weights = this.weights(LOWER, UPPER, 57, 'small');

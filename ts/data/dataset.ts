@@ -21,6 +21,8 @@ export interface DatasetOptions {
   readonly labels?: ArrayLike<number>;
   /** How many classes there are, at most 256; needed with labels. */
   readonly classes?: number;
+  /** How much each row counts in training, at least 0 and not all 0; default all alike. Only their ratios matter. */
+  readonly rowWeights?: ArrayLike<number>;
   /** A name that checkpoints keep, so that a resumed run can tell that it has the same data. */
   readonly name?: string;
 }
@@ -54,6 +56,8 @@ interface Storage {
   readonly columns: number;
   readonly scale: number;
   readonly name: string;
+  /** Weights of all rows with a mean of 1, where rows do not count alike. */
+  readonly rowWeights: Float32Array | undefined;
   /** The rows of which some number is not 0 to 1 after scaling: the first such row and column, for an error. */
   readonly outside: { readonly row: number; readonly column: number; readonly value: number } | undefined;
 }
@@ -149,6 +153,9 @@ export class Dataset {
     const width = columns * (pixels ? 1 : 4);
     let hash = fnv(0x811c9dc5, data.bytes().subarray(firstRow * width, (firstRow + rows) * width));
     if (labels !== undefined) hash = fnv(hash, labels.bytes().subarray(firstRow, firstRow + rows));
+    if (storage.rowWeights !== undefined) {
+      hash = fnv(hash, new Uint8Array(storage.rowWeights.slice(firstRow, firstRow + rows).buffer));
+    }
     return { name, firstRow, rows, columns, classes, digest: hash.toString(16).padStart(8, '0') };
   }
 
@@ -162,10 +169,11 @@ export class Dataset {
 /** Puts rows into the engine's memory; `engine.dataset()` is this. */
 export function createDataset(runtime: Runtime, options: DatasetOptions): Dataset {
   const where = 'dataset()';
-  refuseUnknown(where, options, ['rows', 'columns', 'scale', 'labels', 'classes', 'name']);
+  refuseUnknown(where, options, ['rows', 'columns', 'scale', 'labels', 'classes', 'rowWeights', 'name']);
   const scale = options.scale === undefined ? 1 : finiteNumber(where, 'scale', options.scale, { above: 0 });
   const { values, columns, rows } = readRows(where, options);
   const classes = readClasses(where, options, rows);
+  const rowWeights = readRowWeights(where, options, rows);
   const pixels = !(values instanceof Float32Array);
   const outside = pixels ? outsideOfBytes(values, columns, scale) : checkFloats(values, columns, scale);
   const data = runtime.allocate(values.byteLength);
@@ -177,7 +185,7 @@ export function createDataset(runtime: Runtime, options: DatasetOptions): Datase
     labels.bytes().set(Uint8Array.from(options.labels));
   }
   const name = options.name ?? '';
-  return new Dataset({ runtime, data, pixels, labels, classes, columns, scale, name, outside }, 0, rows);
+  return new Dataset({ runtime, data, pixels, labels, classes, columns, scale, name, rowWeights, outside }, 0, rows);
 }
 
 function readRows(where: string, { rows, columns }: DatasetOptions) {
@@ -234,6 +242,26 @@ function readClasses(where: string, { labels, classes }: DatasetOptions, rows: n
     });
   }
   return count;
+}
+
+function readRowWeights(where: string, { rowWeights }: DatasetOptions, rows: number): Float32Array | undefined {
+  if (rowWeights === undefined) return undefined;
+  if (rowWeights.length !== rows) {
+    throw new WakesleepError('SHAPE_MISMATCH', `There are ${rowWeights.length} weights for ${rows} rows.`, {
+      given: rowWeights.length,
+      wanted: String(rows),
+      where,
+    });
+  }
+  let sum = 0;
+  for (let row = 0; row < rows; row += 1) {
+    sum += finiteNumber(where, `rowWeights.${row}`, rowWeights[row], { atLeast: 0 });
+  }
+  if (sum === 0 && rows > 0) {
+    const message = 'The weights of all rows are 0, so that nothing would be learned.';
+    throw new WakesleepError('DATA_INVALID', message, { given: 0, wanted: 'some weight above 0', where });
+  }
+  return Float32Array.from(rowWeights, (weight) => (weight * rows) / sum);
 }
 
 function outsideOfBytes(values: Uint8Array, columns: number, scale: number): Storage['outside'] {

@@ -3,7 +3,7 @@
  * threads or hosts is in them.
  *
  * A model file holds the parameters by name and the metadata `format`, `version`, `streamVersion`, `model` (JSON: graph,
- * seed, updates). A checkpoint adds `state.velocity.*` and the metadata `training` (JSON: algorithm, progress) and
+ * seed, updates). A checkpoint adds `state.*` (velocities, averages, chains) and the metadata `training` (JSON: algorithm, progress) and
  * `data` (JSON: what identifies the rows).
  */
 import type { DataIdentity } from '../data/dataset.js';
@@ -17,7 +17,7 @@ import { VERSION } from '../runtime/version.js';
 import { canonicalJson } from './json.js';
 import { readSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.js';
 
-const STATE = 'state.velocity.';
+const STATE = 'state.';
 
 /** What a model or checkpoint file says. */
 export interface ModelFile {
@@ -42,10 +42,10 @@ export function writeCheckpoint(
   algorithm: Algorithm,
   data: DataIdentity,
   progress: Progress,
-  velocities: ReadonlyMap<string, Float32Array>,
+  state: ReadonlyMap<string, Float32Array>,
 ): Uint8Array<ArrayBuffer> {
   const tensors = parameterTensors(model);
-  for (const [name, values] of velocities) tensors.set(STATE + name, { shape: [values.length], values });
+  for (const [name, values] of state) tensors.set(STATE + name, { shape: [values.length], values });
   return writeSafetensors(tensors, {
     ...modelMetadata(model),
     training: canonicalJson({ algorithm, progress }),

@@ -41,6 +41,7 @@ export class LayerState {
   private readonly size: number;
   private readonly drawsStates: boolean;
   private listed = false;
+  private rowWeights: Float32Array = new Float32Array();
 
   /** Room for `rows` rows of the layer `name`; throws `OUT_OF_MEMORY`. */
   constructor(
@@ -101,6 +102,22 @@ export class LayerState {
     this.setRows(rows);
     this.activity.gatherLabels(labels.handle, order.handle, first);
     this.listed = true;
+  }
+
+  /** Lets each row count as much as its weight in statistics; one weight stands for all rows, none lets all count as 1. */
+  weighRows(runtime: Runtime, weights: Float32Array): void {
+    this.rowWeights = weights;
+    created(runtime, 'weights of rows', this.activity.weighRows(weights) || undefined);
+  }
+
+  /** How much a row counts in statistics. */
+  rowWeight(row: number): number {
+    return this.rowWeights.length > 1 ? this.rowWeights[row]! : (this.rowWeights[0] ?? 1);
+  }
+
+  /** Turns off the units that the draw leaves out: each stays with probability `keep`. */
+  dropUnits(keep: number, draw: Stream): void {
+    this.activity.dropUnits(keep, draw);
   }
 
   /** Takes values from outside, `[rows, units]`, and lists what is not zero. */

@@ -3,17 +3,13 @@ import { WakesleepError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { machineOf } from '../graph/machines.js';
 import { isPlainObject, nearestName } from '../options.js';
-import {
-  type ContrastiveDivergence,
-  contrastiveDivergence,
-  runContrastiveDivergence,
-} from './contrastive-divergence.js';
 import { type ExactGradient, exactGradient, runExactGradient } from './exact-gradient.js';
 import { checkPhases, type Greedy, greedy, runGreedy } from './greedy.js';
+import { type MachineTrainer, machineTrainers, runMachineTrainer } from './machine-trainers.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** Any algorithm, as plain data. */
-export type Algorithm = ContrastiveDivergence | ExactGradient | Greedy;
+export type Algorithm = MachineTrainer | ExactGradient | Greedy;
 
 /** What an algorithm's type must answer. */
 interface AlgorithmType<A extends Algorithm> {
@@ -22,12 +18,26 @@ interface AlgorithmType<A extends Algorithm> {
   run(training: Training, algorithm: A): TrainingLoop;
 }
 
+/** A stochastic trainer at work on the only machine of a graph. */
+function aloneOnMachine<A extends MachineTrainer>(type: A['type'], what: string): AlgorithmType<A> {
+  const { read } = machineTrainers[type] as unknown as { read(options: Record<string, unknown>): A };
+  return {
+    read,
+    check: (graph) => void machineOf(graph, what),
+    run: (training, algorithm) => runMachineTrainer(training, 0, algorithm),
+  };
+}
+
 const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
-  contrastiveDivergence: {
-    read: (options) => contrastiveDivergence(options),
-    check: (graph) => void machineOf(graph, 'Contrastive divergence'),
-    run: (training, algorithm) => runContrastiveDivergence(training, 0, algorithm),
-  },
+  contrastiveDivergence: aloneOnMachine('contrastiveDivergence', 'Contrastive divergence'),
+  persistentContrastiveDivergence: aloneOnMachine(
+    'persistentContrastiveDivergence',
+    'Persistent contrastive divergence',
+  ),
+  fastPersistentContrastiveDivergence: aloneOnMachine(
+    'fastPersistentContrastiveDivergence',
+    'Persistent contrastive divergence with fast weights',
+  ),
   exactGradient: {
     read: (options) => exactGradient(options),
     check: (graph) => void machineOf(graph, 'The exact gradient'),
@@ -35,7 +45,7 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
   },
   greedy: {
     read: ({ phases }) =>
-      greedy(Array.isArray(phases) ? (phases.map(readAlgorithm) as ContrastiveDivergence[]) : (phases as never)),
+      greedy(Array.isArray(phases) ? (phases.map(readAlgorithm) as MachineTrainer[]) : (phases as never)),
     check: checkPhases,
     run: (training, algorithm) => runGreedy(training, algorithm),
   },

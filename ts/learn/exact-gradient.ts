@@ -14,6 +14,7 @@ import type { Parameters } from '../parameters.js';
 import { MachineUpdate, type Step } from './machine-update.js';
 import { addActivity, epochRecord } from './monitors.js';
 import { readSchedule, type Schedule, scheduled } from './schedule.js';
+import { type Optimiser, readOptimiser, type TrainerOptions } from './trainer-options.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** What `exactGradient()` takes; everything has a default. */
@@ -24,27 +25,42 @@ export interface ExactGradientOptions {
   readonly learningRate?: Schedule;
   /** 0 to below 1, default 0. */
   readonly momentum?: Schedule;
+  /** As in the stochastic trainers: `momentum` (default), `nesterov` or `adam`, or an object. */
+  readonly optimiser?: TrainerOptions['optimiser'];
   /** L2 cost of the weights, default 0. */
   readonly weightCost?: number;
+  /** L1 cost of the weights, default 0. */
+  readonly l1Cost?: number;
   /** A record is given every so many updates, and after the last; default 1,000. */
   readonly recordEvery?: number;
 }
 
 /** The exact gradient as plain data, complete. */
-export interface ExactGradient extends Required<ExactGradientOptions> {
+export interface ExactGradient extends Required<Omit<ExactGradientOptions, 'optimiser'>> {
   readonly type: 'exactGradient';
+  readonly optimiser: Optimiser;
 }
 
 /** Ascends the exact gradient of the log-likelihood; throws `OPTION_INVALID`. */
 export function exactGradient(options: ExactGradientOptions = {}): ExactGradient {
   const where = 'exactGradient()';
-  refuseUnknown(where, options, ['epochs', 'learningRate', 'momentum', 'weightCost', 'recordEvery']);
+  refuseUnknown(where, options, [
+    'epochs',
+    'learningRate',
+    'momentum',
+    'optimiser',
+    'weightCost',
+    'l1Cost',
+    'recordEvery',
+  ]);
   return freezeDeep({
     type: 'exactGradient',
     epochs: integer(where, 'epochs', options.epochs ?? 1000, { atLeast: 1 }),
     learningRate: readSchedule(where, 'learningRate', options.learningRate ?? 0.1, { above: 0 }),
     momentum: readSchedule(where, 'momentum', options.momentum ?? 0, { atLeast: 0, below: 1 }),
+    optimiser: readOptimiser(where, options.optimiser ?? 'momentum'),
     weightCost: finiteNumber(where, 'weightCost', options.weightCost ?? 0, { atLeast: 0 }),
+    l1Cost: finiteNumber(where, 'l1Cost', options.l1Cost ?? 0, { atLeast: 0 }),
     recordEvery: integer(where, 'recordEvery', options.recordEvery ?? 1000, { atLeast: 1 }),
   });
 }
@@ -66,7 +82,7 @@ export function* runExactGradient(training: Training, options: ExactGradient): T
   const source = training.own(new Source(parameters, data, 0, { seed, purpose: 'train', passing, rows, labels: true }));
   const upper = training.own(new LayerState(runtime, graph, machine.upper, rows, seed, 'train'));
   const enumeration = training.own(new Enumeration(parameters, 'The exact gradient'));
-  const updates = training.own(new MachineUpdate(parameters, machine, rows));
+  const updates = training.own(new MachineUpdate(parameters, machine, rows, options.optimiser));
   const order = training.own(runtime.allocate(rows * 4));
   const words = order.words();
   for (let row = 0; row < rows; row += 1) words[row] = data.firstRow + row;
@@ -94,8 +110,8 @@ export function* runExactGradient(training: Training, options: ExactGradient): T
     const share = progress.epoch / options.epochs;
     const learningRate = scheduled(options.learningRate, progress.epoch, share);
     const momentum = scheduled(options.momentum, progress.epoch, share);
-    const step = { learningRate, momentum, weightCost: options.weightCost };
-    applyGradient(parameters, machine, updates, given, model, step, progress.updates);
+    const step = { learningRate, momentum, weightCost: options.weightCost, l1Cost: options.l1Cost };
+    applyGradient(parameters, machine, updates, given, model, step, progress.epoch + 1, progress.updates);
     progress.updates += 1;
     progress.epoch += 1;
     seen += rows;
@@ -139,11 +155,13 @@ function applyGradient(
   positive: Averages,
   negative: Averages,
   step: Step,
+  count: number,
   update: number,
 ): void {
   const below = positive.lower.length;
   const above = positive.upper.length;
   let offset = 0;
+  const gradients = new Map<string, Float32Array>();
   for (const connection of machine.connections) {
     const units = unitsOf(graph, connection.lower);
     const gradient = new Float32Array(above * units);
@@ -151,13 +169,14 @@ function applyGradient(
       const pair = Math.floor(place / units) * below + offset + (place % units);
       gradient[place] = positive.pairs[pair]! - negative.pairs[pair]!;
     }
-    updates.stepWeights(weightName(connection), gradient, step, update);
+    gradients.set(weightName(connection), gradient);
     const lower = Float32Array.from({ length: units }, (_, unit) => {
       return positive.lower[offset + unit]! - negative.lower[offset + unit]!;
     });
-    updates.stepBias(biasName(connection.lower), lower, step, update);
+    gradients.set(biasName(connection.lower), lower);
     offset += units;
   }
   const upper = positive.upper.map((value, unit) => value - negative.upper[unit]!);
-  updates.stepBias(upwardBiasName(graph, machine.upper), Float32Array.from(upper), step, update);
+  gradients.set(upwardBiasName(graph, machine.upper), Float32Array.from(upper));
+  updates.applyGiven(gradients, step, count, update);
 }

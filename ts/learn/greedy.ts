@@ -6,22 +6,21 @@ import { WakesleepError } from '../errors.js';
 import { type Graph, unsuitable } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
 import { describeValue, freezeDeep } from '../options.js';
-import { type ContrastiveDivergence, runContrastiveDivergence } from './contrastive-divergence.js';
+import { isMachineTrainer, type MachineTrainer, runMachineTrainer } from './machine-trainers.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** Greedy learning as plain data. */
 export interface Greedy {
   readonly type: 'greedy';
   /** One algorithm for each machine, bottom first. */
-  readonly phases: readonly ContrastiveDivergence[];
+  readonly phases: readonly MachineTrainer[];
 }
 
 /** Trains the machines of a stack in turn, each by its own algorithm; throws `OPTION_INVALID`. */
-export function greedy(phases: readonly ContrastiveDivergence[]): Greedy {
-  const wrong =
-    !Array.isArray(phases) || phases.length === 0 || phases.some((p) => p?.type !== 'contrastiveDivergence');
+export function greedy(phases: readonly MachineTrainer[]): Greedy {
+  const wrong = !Array.isArray(phases) || phases.length === 0 || !phases.every(isMachineTrainer);
   if (wrong) {
-    const wanted = 'a list of contrastiveDivergence() algorithms, one for each layer above the data';
+    const wanted = 'a list of algorithms such as contrastiveDivergence(), one for each layer above the data';
     throw new WakesleepError('OPTION_INVALID', `\`greedy()\` takes ${wanted}; got ${describeValue(phases)}.`, {
       given: phases,
       wanted,
@@ -45,7 +44,7 @@ export function checkPhases(graph: Graph, algorithm: Greedy): void {
 export function* runGreedy(training: Training, algorithm: Greedy): TrainingLoop {
   const { progress } = training;
   while (progress.phase < algorithm.phases.length) {
-    yield* runContrastiveDivergence(training, progress.phase, algorithm.phases[progress.phase]!);
+    yield* runMachineTrainer(training, progress.phase, algorithm.phases[progress.phase]!);
     training.release();
     progress.phase += 1;
     progress.epoch = 0;

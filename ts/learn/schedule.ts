@@ -38,6 +38,11 @@ export function readSchedule(where: string, name: string, given: unknown, bounds
   return { steps: read };
 }
 
+/** Checks a schedule of counts: a lone number must be an integer, values in between are rounded. */
+export function readCounts(where: string, name: string, given: unknown, bounds: Bounds): Schedule {
+  return typeof given === 'number' ? integer(where, name, given, bounds) : readSchedule(where, name, given, bounds);
+}
+
 /** The end of a straight line is approached and never reached, so a rate may fall towards 0. */
 function endBounds({ above, ...rest }: Bounds): Bounds {
   return above === undefined ? rest : { ...rest, atLeast: above };
@@ -50,4 +55,9 @@ export function scheduled(schedule: Schedule, epoch: number, share: number): num
   let value = schedule.steps[0]![1];
   for (const [start, next] of schedule.steps) if (epoch >= start) value = next;
   return value;
+}
+
+/** A schedule's value as a count. */
+export function scheduledCount(schedule: Schedule, epoch: number, share: number): number {
+  return Math.round(scheduled(schedule, epoch, share));
 }

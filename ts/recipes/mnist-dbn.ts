@@ -16,12 +16,13 @@ const learning = {
  * 55 % were of their class.
  */
 const learningOnTop = {
-  ...learning,
+  type: 'persistentContrastiveDivergence',
+  batchRows: 100,
+  data: 'states',
   epochs: 30,
   learningRate: { from: 0.15, to: 0.001 },
   momentum: 0.5,
   weightCost: 0.0005,
-  chains: 'persistent',
 } as const;
 
 export const mnistDbn: Recipe = {

@@ -598,54 +598,115 @@ impl Update<'_> {
         panel: usize,
         statistic: impl Fn(usize) -> [Line; PANELS],
     ) {
+        match self.step.plain_momentum() {
+            Some(momentum) if self.corrections.is_empty() => {
+                self.step_plainly(panel, momentum, statistic);
+            }
+            _ => self.step_otherwise(panel, PANELS, &|unit, sums| {
+                sums[..PANELS].copy_from_slice(&statistic(unit));
+            }),
+        }
+    }
+
+    /// The commonest step, while the statistic is in registers.
+    #[inline(always)]
+    fn step_plainly<const PANELS: usize>(
+        &self,
+        panel: usize,
+        momentum: f32,
+        statistic: impl Fn(usize) -> [Line; PANELS],
+    ) {
         let lower = self.lower;
         let mut bad = U32x4::splat(0);
         let own = panel * lower..(panel + PANELS) * lower;
-        let keeps_squares = self.step.rule.keeps_squares();
+        // SAFETY: each panel is visited by one task.
+        let (forward, velocity) =
+            unsafe { (self.forward.take(own.clone()), self.velocity.take(own)) };
+        for first in (0..lower).step_by(LINE) {
+            let units = first..lower.min(first + LINE);
+            for unit in units.clone() {
+                let sums = statistic(unit);
+                for (p, sum) in sums.into_iter().enumerate() {
+                    let place = p * lower + unit;
+                    let gradient = self.step.gradient(forward[place], sum, self.inverse_rows);
+                    let slope = gradient.scale(self.step.rate);
+                    let v = velocity[place].scale(momentum).add(slope).map(flush);
+                    let w = forward[place].add(v);
+                    forward[place] = w;
+                    velocity[place] = v;
+                    bad = bad.or(not_finite(w));
+                }
+            }
+            self.refresh(panel, units, forward, PANELS);
+        }
+        self.report(bad);
+    }
+
+    /// Every other step, and corrections: one body for all forms, which writes the sums of a unit's panels.
+    #[inline(never)]
+    fn step_otherwise(
+        &self,
+        panel: usize,
+        panels: usize,
+        statistic: &dyn Fn(usize, &mut [Line; 2]),
+    ) {
+        let lower = self.lower;
+        let mut bad = U32x4::splat(0);
+        let own = panel * lower..(panel + panels) * lower;
+        let squares = if self.step.rule.keeps_squares() {
+            own.clone()
+        } else {
+            0..0
+        };
         // SAFETY: each panel is visited by one task.
         let (forward, velocity, squares) = unsafe {
-            let squares = if keeps_squares { own.clone() } else { 0..0 };
             (
                 self.forward.take(own.clone()),
                 self.velocity.take(own),
                 self.squares.take(squares),
             )
         };
+        let mut sums = [Line::ZERO; 2];
         for first in (0..lower).step_by(LINE) {
             let units = first..lower.min(first + LINE);
             for unit in units.clone() {
-                let mut sums = statistic(unit);
-                for (a, b) in self.corrections {
-                    for (p, sum) in sums.iter_mut().enumerate() {
-                        *sum = sum.add(b[panel + p].scale(a[unit]));
-                    }
-                }
-                for (p, sum) in sums.into_iter().enumerate() {
+                statistic(unit, &mut sums);
+                for (p, &sum) in sums[..panels].iter().enumerate() {
                     let place = p * lower + unit;
+                    let corrected = (self.corrections.iter())
+                        .fold(sum, |sum, (a, b)| sum.add(b[panel + p].scale(a[unit])));
                     let mut moved = Moved {
                         parameter: forward[place],
                         velocity: velocity[place],
-                        square: if keeps_squares {
-                            squares[place]
-                        } else {
-                            Line::ZERO
-                        },
+                        square: squares.get(place).copied().unwrap_or(Line::ZERO),
                     };
-                    self.step.take(&mut moved, sum, self.inverse_rows);
+                    self.step.take(&mut moved, corrected, self.inverse_rows);
                     forward[place] = moved.parameter;
                     velocity[place] = moved.velocity;
-                    if keeps_squares {
-                        squares[place] = moved.square;
+                    if let Some(square) = squares.get_mut(place) {
+                        *square = moved.square;
                     }
                     bad = bad.or(not_finite(moved.parameter));
                 }
             }
-            for p in 0..PANELS {
-                let updated = &forward[p * lower + units.start..p * lower + units.end];
-                // SAFETY: each panel is visited by one task.
-                unsafe { refresh_backward(&self.backward, self.upper, panel + p, first, updated) };
+            self.refresh(panel, units, forward, panels);
+        }
+        self.report(bad);
+    }
+
+    /// Copies what was updated into the other layout.
+    #[inline(always)]
+    fn refresh(&self, panel: usize, units: Range<usize>, forward: &[Line], panels: usize) {
+        for p in 0..panels {
+            let updated = &forward[p * self.lower + units.start..p * self.lower + units.end];
+            // SAFETY: each panel is visited by one task.
+            unsafe {
+                refresh_backward(&self.backward, self.upper, panel + p, units.start, updated);
             }
         }
+    }
+
+    fn report(&self, bad: U32x4) {
         if bad.any() {
             self.finite.store(false, Ordering::Relaxed);
         }
@@ -660,11 +721,26 @@ struct Moved {
 }
 
 impl Step {
-    /// Moves sixteen parameters by their statistic.
+    /// The momentum of the commonest rule, where nothing else is asked for.
+    fn plain_momentum(&self) -> Option<f32> {
+        match self.rule {
+            Rule::Momentum {
+                momentum,
+                nesterov: false,
+            } if self.lasso == 0.0 => Some(momentum),
+            _ => None,
+        }
+    }
+
     #[inline(always)]
+    fn gradient(&self, w: Line, statistic: Line, inverse_rows: f32) -> Line {
+        statistic.scale(inverse_rows).sub(w.scale(self.cost))
+    }
+
+    /// Moves sixteen parameters by their statistic.
     fn take(&self, moved: &mut Moved, statistic: Line, inverse_rows: f32) {
         let w = moved.parameter;
-        let mut gradient = statistic.scale(inverse_rows).sub(w.scale(self.cost));
+        let mut gradient = self.gradient(w, statistic, inverse_rows);
         if self.lasso != 0.0 {
             gradient = gradient.sub(w.map(sign).scale(self.lasso));
         }

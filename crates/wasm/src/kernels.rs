@@ -53,6 +53,8 @@ fn purpose(code: u32) -> Purpose {
         3 => Purpose::Binarise,
         4 => Purpose::Train,
         5 => Purpose::Sample,
+        10 => Purpose::Dropout,
+        11 => Purpose::Swap,
         _ => panic!("purpose {code}"),
     }
 }
@@ -466,20 +468,26 @@ impl Weights {
     }
 }
 
-/// One step of gradient ascent: its rate, costs and rule.
+/// One step of gradient ascent: its rate, costs and rule; biases have a cost of their own, normally 0.
 #[wasm_bindgen]
-pub struct Step(statistics::Step);
+pub struct Step {
+    weights: statistics::Step,
+    bias_cost: f32,
+}
 
 #[wasm_bindgen]
 impl Step {
     /// With momentum; `nesterov` looks ahead.
-    pub fn momentum(rate: f32, cost: f32, lasso: f32, momentum: f32, nesterov: bool) -> Step {
-        Step(statistics::Step {
-            rate,
-            rule: Rule::Momentum { momentum, nesterov },
-            cost,
-            lasso,
-        })
+    pub fn momentum(
+        rate: f32,
+        cost: f32,
+        lasso: f32,
+        bias_cost: f32,
+        momentum: f32,
+        nesterov: bool,
+    ) -> Step {
+        let rule = Rule::Momentum { momentum, nesterov };
+        Step::of(rate, cost, lasso, bias_cost, rule)
     }
 
     /// Adam; the corrections are `1 / (1 − decay^t)`.
@@ -488,32 +496,38 @@ impl Step {
         rate: f32,
         cost: f32,
         lasso: f32,
+        bias_cost: f32,
         first_decay: f32,
         second_decay: f32,
         epsilon: f32,
         first_correction: f32,
         second_correction: f32,
     ) -> Step {
-        Step(statistics::Step {
-            rate,
-            rule: Rule::Adam {
-                first_decay,
-                second_decay,
-                epsilon,
-                first_correction,
-                second_correction,
-            },
-            cost,
-            lasso,
-        })
+        let rule = Rule::Adam {
+            first_decay,
+            second_decay,
+            epsilon,
+            first_correction,
+            second_correction,
+        };
+        Step::of(rate, cost, lasso, bias_cost, rule)
     }
 
-    /// The same step without costs: biases bear none.
+    fn of(rate: f32, cost: f32, lasso: f32, bias_cost: f32, rule: Rule) -> Step {
+        let weights = statistics::Step {
+            rate,
+            rule,
+            cost,
+            lasso,
+        };
+        Step { weights, bias_cost }
+    }
+
     fn of_biases(&self) -> statistics::Step {
         statistics::Step {
-            cost: 0.0,
+            cost: self.bias_cost,
             lasso: 0.0,
-            ..self.0
+            ..self.weights
         }
     }
 }
@@ -586,7 +600,7 @@ impl Learner {
         };
         outcome(with_pool(|pool| {
             self.0
-                .learn(pool, &mut weights.0, positive, negative, step.0)
+                .learn(pool, &mut weights.0, positive, negative, step.weights)
         }))
     }
 
@@ -595,7 +609,7 @@ impl Learner {
     pub fn step(&mut self, weights: &mut Weights, gradient: &Buffer, step: &Step) -> u32 {
         let gradient = &gradient.floats()[..weights.0.lower() * weights.0.upper()];
         outcome(with_pool(|pool| {
-            self.0.step(pool, &mut weights.0, gradient, step.0)
+            self.0.step(pool, &mut weights.0, gradient, step.weights)
         }))
     }
 }

@@ -1,0 +1,78 @@
+/**
+ * Running averages of a machine's parameters over updates (Polyak and Juditsky 1992). After update t the average takes the
+ * share `max(1 − decay, 1 / t)` of what is new, so that the first ones are averaged evenly and the start is forgotten.
+ */
+import type { Machine } from '../graph/machines.js';
+import { allocateVector, machineParameterNames, type Parameters } from '../parameters.js';
+import { created, withScratch } from '../runtime/allocation.js';
+import type { EngineBuffer } from '../runtime/memory.js';
+import type { Weights } from '../wasm/st.js';
+
+/** The averages of one machine. */
+export class Averages {
+  private readonly weights = new Map<string, Weights>();
+  private readonly biases = new Map<string, EngineBuffer>();
+
+  /** All zero, until the first step; throws `OUT_OF_MEMORY`. */
+  constructor(
+    private readonly parameters: Parameters,
+    machine: Machine,
+    private readonly decay: number,
+  ) {
+    const { runtime } = parameters;
+    for (const name of machineParameterNames(parameters.graph, machine)) {
+      const [units, lower] = parameters.specOf(name).shape as [number, number?];
+      if (lower === undefined) this.biases.set(name, allocateVector(runtime, units));
+      else this.weights.set(name, created(runtime, 'averages', runtime.kernels.Weights.create(lower, units)));
+    }
+  }
+
+  /** Takes the parameters in after update `count`, from 1. */
+  step(count: number): void {
+    const share = Math.max(1 - this.decay, 1 / count);
+    const { kernels } = this.parameters.runtime;
+    for (const [name, average] of this.weights) average.blend(this.parameters.weight(name), share);
+    for (const [name, average] of this.biases) {
+      kernels.blendVector(average.handle, this.parameters.bias(name).handle, share);
+    }
+  }
+
+  /** Makes the averages the parameters. */
+  install(): void {
+    for (const [name, values] of this.tensors()) this.parameters.write(name, values);
+  }
+
+  /** The averages by the names of their parameters. */
+  tensors(): Map<string, Float32Array> {
+    const tensors = new Map<string, Float32Array>();
+    for (const [name, average] of this.biases) {
+      tensors.set(name, new Float32Array(average.floats().subarray(0, this.parameters.specOf(name).shape[0])));
+    }
+    for (const [name, average] of this.weights) {
+      const [units, lower] = this.parameters.specOf(name).shape as [number, number];
+      const values = withScratch(this.parameters.runtime, units * lower * 4, (scratch) => {
+        average.read(scratch.handle);
+        return new Float32Array(scratch.floats());
+      });
+      tensors.set(name, values);
+    }
+    return tensors;
+  }
+
+  /** Takes the averages of a checkpoint. */
+  restore(tensors: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, average] of this.biases) average.floats().set(tensors.get(name)!);
+    for (const [name, average] of this.weights) {
+      const values = tensors.get(name)!;
+      withScratch(this.parameters.runtime, values.length * 4, (scratch) => {
+        scratch.floats().set(values);
+        average.write(scratch.handle);
+      });
+    }
+  }
+
+  /** Gives the memory back. */
+  free(): void {
+    for (const average of [...this.weights.values(), ...this.biases.values()]) average.free();
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * Gradients that are not the plain difference of two phases: centring and sparsity. Both are corrections of rank one to
+ * the weights' statistic, so that the kernels' pass over the weights stays as it is.
+ *
+ * Centred (Melchior, Fischer and Wiskott 2016, in the parameters of the ordinary machine), with offsets μ of lower and λ of
+ * upper units: `∇W = ⟨(v − μ)(h − λ)⟩ of the data − ⟨·⟩ of the model`, `∇b = ⟨v⟩ − ⟨v⟩ − ∇W λ`, `∇c = ⟨h⟩ − ⟨h⟩ − ∇Wᵀ μ`.
+ * The offsets are running means over batches: of the data and of the hidden means given it.
+ *
+ * Sparsity (Hinton 2010, section 11): total inputs of upper unit j feel `s_j = cost · (target − q_j)`, q the running mean of
+ * its activity: `∇c_j += s_j`, `∇W_ij += ⟨v_i⟩ s_j`.
+ */
+import { unitsOf } from '../graph/graph.js';
+import type { Machine } from '../graph/machines.js';
+import type { LayerState } from '../infer/layer-state.js';
+import { allocateVector, type Parameters } from '../parameters.js';
+import type { Corrections, Phase } from './machine-update.js';
+import type { CompleteTrainerOptions } from './trainer-options.js';
+
+type Options = Pick<CompleteTrainerOptions, 'centring' | 'sparsity'>;
+type Vector = Float32Array<ArrayBuffer>;
+
+/** Computes the corrections of each batch; keeps running means. */
+export class GradientCorrections {
+  /** By the name of the layer, for centring. */
+  private readonly offsets = new Map<string, Vector>();
+  private activity: Vector | undefined;
+
+  private constructor(
+    private readonly parameters: Parameters,
+    private readonly machine: Machine,
+    private readonly options: Options,
+  ) {}
+
+  /** What computes the corrections, or `undefined` where no option asks for any. */
+  static of(parameters: Parameters, machine: Machine, options: Options): GradientCorrections | undefined {
+    if (options.centring === null && options.sparsity === null) return undefined;
+    return new GradientCorrections(parameters, machine, options);
+  }
+
+  /** The corrections of one batch. */
+  of(positive: Phase, negative: Phase): Corrections {
+    const { machine, options } = this;
+    const rows = positive.upper.activity.rows;
+    const sums = { positive: this.sums(positive), negative: this.sums(negative) };
+    const difference = new Map<string, Vector>();
+    for (const [name, sum] of sums.positive) difference.set(name, subtract(sum, sums.negative.get(name)!));
+    const weights = new Map<string, [Vector, Vector][]>(machine.connections.map(({ lower }) => [lower, []]));
+    const biases = difference;
+    if (options.centring !== null) this.centre(positive, negative, sums.positive, difference, weights, rows);
+    if (options.sparsity !== null) this.addSparsity(sums.positive, weights, biases, rows);
+    for (const gradient of biases.values()) scaleBy(gradient, 1 / rows);
+    return { weights, biases };
+  }
+
+  /** Sums over cases of every layer's units. */
+  private sums(phase: Phase): Map<string, Vector> {
+    const sums = new Map<string, Vector>();
+    for (const lower of phase.lowers) sums.set(lower.name, this.columnSums(lower, phase.states));
+    sums.set(this.machine.upper, this.columnSums(phase.upper, false));
+    return sums;
+  }
+
+  private columnSums(layer: LayerState, states: boolean, factors?: Float64Array): Vector {
+    const { runtime, graph } = this.parameters;
+    const units = unitsOf(graph, layer.name);
+    const out = allocateVector(runtime, units);
+    const list = layer.reads(states);
+    if (factors === undefined) layer.activity.addColumnSums(list, out.handle);
+    else {
+      const buffer = runtime.allocate(Math.max(4, factors.length * 4));
+      buffer.floats().set(factors);
+      layer.activity.addWeighedColumnSums(list, buffer.handle, out.handle);
+      buffer.free();
+    }
+    const sums = new Float32Array(out.floats().subarray(0, units));
+    out.free();
+    return sums;
+  }
+
+  private centre(
+    positive: Phase,
+    negative: Phase,
+    data: Map<string, Vector>,
+    difference: Map<string, Vector>,
+    weights: Map<string, [Vector, Vector][]>,
+    rows: number,
+  ): void {
+    const { upper } = this.machine;
+    for (const [name, sum] of data) this.moveOffset(name, sum, rows);
+    const offset = this.offsets.get(upper)!;
+    // Σ over cases of (v − μ)((h − λ)·λ) and of (h − λ)((v − μ)·μ): what ∇W sends to the biases.
+    const plain = new Map([...difference].map(([name, sum]) => [name, sum.slice()]));
+    for (const [sign, phase] of [
+      [-1, positive],
+      [1, negative],
+    ] as const) {
+      this.addProjections(sign, phase.upper, false, phase.lowers, phase.states, difference);
+      for (const lower of phase.lowers) {
+        this.addProjections(sign, lower, phase.states, [phase.upper], false, difference);
+      }
+    }
+    for (const { lower } of this.machine.connections) {
+      const mean = this.offsets.get(lower)!;
+      const minus = (vector: Vector) => vector.map((x) => -x);
+      weights.get(lower)!.push([mean, minus(plain.get(upper)!)], [minus(plain.get(lower)!), offset]);
+    }
+  }
+
+  /** `difference[target] += sign · Σ_r (t_r − offset) ((s_r − offset)·offset)` for source s and each target t. */
+  private addProjections(
+    sign: number,
+    source: LayerState,
+    sourceStates: boolean,
+    targets: readonly LayerState[],
+    targetStates: boolean,
+    difference: Map<string, Vector>,
+  ): void {
+    const factors = this.projections(source, sourceStates);
+    let total = 0;
+    for (const [row, factor] of factors.entries()) total += factor * source.rowWeight(row);
+    for (const target of targets) {
+      const sums = this.columnSums(target, targetStates, factors);
+      const offset = this.offsets.get(target.name)!;
+      const gradient = difference.get(target.name)!;
+      for (let unit = 0; unit < gradient.length; unit += 1) {
+        gradient[unit]! += sign * (sums[unit]! - total * offset[unit]!);
+      }
+    }
+  }
+
+  /** `(s_r − offset)·offset` of each row. */
+  private projections(layer: LayerState, states: boolean): Float64Array {
+    const { runtime } = this.parameters;
+    const offset = this.offsets.get(layer.name)!;
+    const vector = allocateVector(runtime, offset.length);
+    vector.floats().set(offset);
+    const out = runtime.allocate(Math.max(8, layer.activity.rows * 8));
+    layer.activity.addDots(layer.reads(states), vector.handle, out.handle);
+    let square = 0;
+    for (const x of offset) square += x * x;
+    const dots = out
+      .doubles()
+      .slice(0, layer.activity.rows)
+      .map((dot) => dot - square);
+    vector.free();
+    out.free();
+    return dots;
+  }
+
+  private moveOffset(name: string, sum: Vector, rows: number): void {
+    const { rate } = this.options.centring!;
+    const known = this.offsets.get(name);
+    const mean = sum.map((x) => x / rows);
+    this.offsets.set(name, known === undefined ? mean : known.map((x, unit) => x + rate * (mean[unit]! - x)));
+  }
+
+  private addSparsity(
+    data: Map<string, Vector>,
+    weights: Map<string, [Vector, Vector][]>,
+    biases: Map<string, Vector>,
+    rows: number,
+  ): void {
+    const { target, cost, decay } = this.options.sparsity!;
+    const mean = data.get(this.machine.upper)!.map((x) => x / rows);
+    this.activity = this.activity?.map((q, unit) => decay * q + (1 - decay) * mean[unit]!) ?? mean;
+    const push = this.activity.map((q) => cost * (target - q));
+    const gradient = biases.get(this.machine.upper)!;
+    for (let unit = 0; unit < push.length; unit += 1) gradient[unit]! += rows * push[unit]!;
+    for (const { lower } of this.machine.connections) weights.get(lower)!.push([data.get(lower)!, push]);
+  }
+
+  /** Running means, for a checkpoint. */
+  tensors(): Map<string, Float32Array> {
+    const tensors = new Map<string, Float32Array>();
+    for (const [name, offset] of this.offsets) tensors.set(`offset.${name}`, offset);
+    if (this.activity !== undefined) tensors.set('activity', this.activity);
+    return tensors;
+  }
+
+  /** Takes the running means of a checkpoint. */
+  restore(tensors: ReadonlyMap<string, Float32Array>): void {
+    for (const name of [...this.machine.connections.map(({ lower }) => lower), this.machine.upper]) {
+      const offset = tensors.get(`offset.${name}`);
+      if (offset !== undefined) this.offsets.set(name, new Float32Array(offset));
+    }
+    const activity = tensors.get('activity');
+    if (activity !== undefined) this.activity = new Float32Array(activity);
+  }
+}
+
+function subtract(a: Vector, b: Vector): Vector {
+  return a.map((x, unit) => x - b[unit]!);
+}
+
+function scaleBy(vector: Vector, factor: number): void {
+  for (let unit = 0; unit < vector.length; unit += 1) vector[unit]! *= factor;
+}

@@ -1,0 +1,263 @@
+/**
+ * What the stochastic trainers of a restricted Boltzmann machine share: batches in a seeded order with their positive
+ * phase, the update from two phases with every option, monitors, and the state that a checkpoint keeps. What is their own,
+ * the negative phase, stands in a file for each.
+ */
+import { WakesleepError } from '../errors.js';
+import { biasName, unitsOf, unsuitable } from '../graph/graph.js';
+import { type Machine, stackOf } from '../graph/machines.js';
+import { inferLowers, inferUpper } from '../infer/drives.js';
+import { LayerState } from '../infer/layer-state.js';
+import { Source } from '../infer/source.js';
+import { noiseStream } from '../noise.js';
+import type { Parameters } from '../parameters.js';
+import { withScratch } from '../runtime/allocation.js';
+import type { EngineBuffer } from '../runtime/memory.js';
+import type { Stream } from '../wasm/st.js';
+import { Averages } from './averages.js';
+import { GradientCorrections } from './corrections.js';
+import { MachineUpdate, type Phase } from './machine-update.js';
+import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
+import { scheduled } from './schedule.js';
+import type { CompleteTrainerOptions } from './trainer-options.js';
+import { drawOrder, type Training, type TrainingRecord } from './training.js';
+
+/** A batch whose positive phase is done. */
+export interface Batch {
+  /** The model's update that this batch makes: the address of its noise. */
+  readonly update: number;
+  readonly rows: number;
+  /** Whether monitors look at it. */
+  readonly measured: boolean;
+  readonly epoch: number;
+  /** The share of all updates of this phase that are done. */
+  readonly share: number;
+  readonly positive: Phase;
+  /** How much each row counts; empty where all count alike. */
+  readonly rowWeights: Float32Array;
+}
+
+/** One machine's training. */
+export class EnergyTraining {
+  readonly machine: Machine;
+  readonly parameters: Parameters;
+  /** Rows of a whole batch. */
+  readonly rows: number;
+  /** What is kept of the upper layer where it counts in statistics. */
+  readonly kept: 'states' | 'means';
+  /** The upper layer given the data. */
+  readonly hidden: LayerState;
+  private readonly batches: number;
+  private readonly source: Source;
+  private readonly updates: MachineUpdate;
+  private readonly corrections: GradientCorrections | undefined;
+  private readonly averages: Averages | undefined;
+  private readonly order: EngineBuffer;
+  private readonly dropout: Stream | undefined;
+  private startedAt = 0;
+  private firstBatch = 0;
+
+  /** For the machine of index `depth` of a stack; the negative phase has at most `chains` rows. */
+  constructor(
+    private readonly training: Training,
+    private readonly depth: number,
+    private readonly options: CompleteTrainerOptions,
+    chains = 0,
+  ) {
+    const { parameters, data, seed, progress } = training;
+    this.parameters = parameters;
+    this.machine = stackOf(parameters.graph).machines[depth]!;
+    this.batches = Math.ceil(data.rows / options.batchRows);
+    if (this.batches === 0)
+      throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', { wanted: 'at least one row' });
+    this.rows = Math.min(options.batchRows, data.rows);
+    const { data: passing } = options;
+    this.source = training.own(
+      new Source(parameters, data, depth, { seed, purpose: 'train', passing, rows: this.rows, labels: true }),
+    );
+    this.hidden = this.layer(this.machine.upper, this.rows);
+    this.kept = options.statistics === 'states' && this.hidden.samples ? 'states' : 'means';
+    const most = Math.max(this.rows, chains);
+    this.updates = training.own(new MachineUpdate(parameters, this.machine, most, options.optimiser));
+    this.corrections = GradientCorrections.of(parameters, this.machine, options);
+    const { averaging } = options;
+    this.averages =
+      averaging === null ? undefined : training.own(new Averages(parameters, this.machine, averaging.decay));
+    this.order = training.own(parameters.runtime.allocate(data.rows * 4));
+    if (options.hiddenDropout > 0) this.dropout = training.own(noiseStream(parameters.runtime, seed, 'dropout', depth));
+    if (progress.epoch === 0 && progress.batch === 0 && options.initialBias === 'data') biasFromData(training, depth);
+    if (training.restored.size > 0) this.restore(training.restored);
+  }
+
+  /** Room for a layer of the machine. */
+  layer(name: string, rows: number): LayerState {
+    const { parameters, seed } = this.training;
+    return this.training.own(new LayerState(parameters.runtime, parameters.graph, name, rows, seed, 'train'));
+  }
+
+  /** Room for the lower layers, in the order of the machine's connections. */
+  lowerLayers(rows: number): LayerState[] {
+    return this.machine.connections.map((connection) => this.layer(connection.lower, rows));
+  }
+
+  /** Refuses hidden units whose mean stands in for their state: chains of them would draw nothing. */
+  requireDrawnHidden(what: string): void {
+    const { upper } = this.machine;
+    if (this.hidden.samples) return;
+    throw unsuitable(`${what} need hidden units that are drawn; the layer \`${upper}\` has mean-field units.`, upper);
+  }
+
+  /** Offers a checkpoint all that this training keeps, and what `more` gives. */
+  offer(more: () => Iterable<[string, Float32Array]> = () => []): void {
+    this.training.offer(
+      () =>
+        new Map([
+          ...this.updates.tensors(),
+          ...prefixed('average.', this.averages?.tensors()),
+          ...(this.corrections?.tensors() ?? []),
+          ...more(),
+        ]),
+    );
+  }
+
+  private restore(tensors: ReadonlyMap<string, Float32Array>): void {
+    this.updates.restore(tensors);
+    this.corrections?.restore(tensors);
+    this.averages?.restore(
+      new Map([...tensors].flatMap(([name, values]) => (name.startsWith('average.') ? [[name.slice(8), values]] : []))),
+    );
+  }
+
+  /** Batches from where the training stands to its end, each with its positive phase done. */
+  *work(): Generator<Batch, void, void> {
+    const { training, options } = this;
+    const { progress } = training;
+    while (progress.epoch < options.epochs) {
+      const { epoch } = progress;
+      this.startedAt = performance.now();
+      this.firstBatch = progress.batch;
+      drawOrder(training, this.order, epoch, progress.phase);
+      while (progress.epoch === epoch) yield this.positivePhase();
+    }
+  }
+
+  private positivePhase(): Batch {
+    const { training, options, hidden, parameters } = this;
+    const { progress, data } = training;
+    const first = progress.batch * options.batchRows;
+    const rows = Math.min(options.batchRows, data.rows - first);
+    const update = progress.updates;
+    const measured = isMeasured(progress.batch);
+    this.source.read(this.order, first, rows, update);
+    const { lowers } = this.source;
+    inferUpper(parameters, this.machine, lowers, hidden, {
+      keep: this.kept,
+      draw: { update, sweep: 0 },
+    });
+    const rowWeights = this.weighRows(first, rows, [...lowers, hidden]);
+    this.drop(hidden, update);
+    if (measured) addActivity(training, hidden);
+    const done = progress.epoch * this.batches + progress.batch;
+    const share = done / Math.max(1, options.epochs * this.batches);
+    const positive = { lowers, states: true, upper: hidden };
+    return { update, rows, measured, epoch: progress.epoch, share, positive, rowWeights };
+  }
+
+  /** Lets the batch's rows count as the data set says. */
+  private weighRows(first: number, rows: number, layers: readonly LayerState[]): Float32Array {
+    const { data, parameters } = this.training;
+    const { rowWeights } = data.storage;
+    if (rowWeights === undefined) return new Float32Array();
+    const weights = Float32Array.from(this.order.words().subarray(first, first + rows), (row) => rowWeights[row]!);
+    for (const layer of layers) layer.weighRows(parameters.runtime, weights);
+    return weights;
+  }
+
+  /** Leaves hidden units out, the same ones whenever it is asked for an update. */
+  drop(hidden: LayerState, update: number): void {
+    if (this.dropout === undefined) return;
+    this.dropout.at(update, 0);
+    hidden.dropUnits(1 - this.options.hiddenDropout, this.dropout);
+  }
+
+  /** Adds to the monitors what a reconstruction of the batch's means misses. */
+  measure(reconstruction: readonly LayerState[]): void {
+    addReconstruction(this.training, this.source.lowers, true, reconstruction);
+  }
+
+  /** For monitors alone: the batch reconstructed in `room`, which draws nothing. */
+  measureReconstruction(room: readonly LayerState[]): void {
+    inferLowers(this.parameters, this.machine, this.hidden, room, { keep: 'means' });
+    this.measure(room);
+  }
+
+  /**
+   * One update from the batch and its negative phase, whose rows count as `weights` say (one number for all, none for 1);
+   * gives the record of an epoch that ends with it.
+   */
+  finish(batch: Batch, negative: Phase, weights = balanced(batch, negative)): TrainingRecord | undefined {
+    const { training, options } = this;
+    const { progress } = training;
+    for (const layer of [...negative.lowers, negative.upper]) layer.weighRows(this.parameters.runtime, weights);
+    const count = progress.epoch * this.batches + progress.batch + 1;
+    const learningRate = scheduled(options.learningRate, batch.epoch, batch.share);
+    const momentum = scheduled(options.momentum, batch.epoch, batch.share);
+    const { weightCost, l1Cost } = options;
+    const step = { learningRate, momentum, weightCost, l1Cost };
+    const corrections = this.corrections?.of(batch.positive, negative);
+    this.updates.apply(batch.positive, negative, step, count, batch.update, corrections);
+    if (options.maxNorm !== null) this.updates.limitNorms(options.maxNorm);
+    this.averages?.step(count);
+    progress.updates += 1;
+    progress.batch += 1;
+    if (progress.batch < this.batches) return undefined;
+    progress.epoch += 1;
+    progress.batch = 0;
+    if (progress.epoch === options.epochs) this.averages?.install();
+    const seen = Math.min(training.data.rows, (this.batches - this.firstBatch) * options.batchRows);
+    const { startedAt } = this;
+    const what = { epochs: options.epochs, learningRate, startedAt, rows: seen };
+    return epochRecord(training, this.machine, this.depth, what);
+  }
+}
+
+/** Lets chains count for as many cases as the batch does. */
+function balanced({ rows, rowWeights }: Batch, negative: Phase): Float32Array {
+  const chains = negative.upper.activity.rows;
+  const total = rowWeights.length === 0 ? rows : rowWeights.reduce((sum, weight) => sum + weight, 0);
+  return total === chains ? new Float32Array() : Float32Array.of(total / chains);
+}
+
+function prefixed(prefix: string, tensors: ReadonlyMap<string, Float32Array> | undefined): [string, Float32Array][] {
+  return [...(tensors ?? [])].map(([name, values]) => [prefix + name, values]);
+}
+
+/** The largest size of a bias that is set from data: a mean of about 0.02 or 0.98. */
+const LARGEST_BIAS = 4;
+/** Sets the biases of layers that hold data or labels to the log-odds of their means. */
+function biasFromData({ parameters, data }: Training, depth: number): void {
+  const { graph, runtime } = parameters;
+  const { visible, label, machines } = stackOf(graph);
+  const lowers = machines[depth]!.connections.map((connection) => connection.lower);
+  for (const lower of lowers) {
+    const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
+    if (means === undefined) continue;
+    const units = unitsOf(graph, lower);
+    const odds = withScratch(runtime, units * 4, (scratch) => {
+      const values = scratch.floats();
+      means.forEach((mean, unit) => {
+        const p = Math.min(Math.max(mean, 1e-4), 1 - 1e-4);
+        values[unit] = p / (1 - p);
+      });
+      runtime.kernels.elementwise(1, scratch.handle);
+      return Array.from(scratch.floats(), (value) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS));
+    });
+    parameters.write(biasName(lower), odds);
+  }
+}
+
+function classShares(data: { labels(): Uint8Array; readonly classes: number; readonly rows: number }): Float64Array {
+  const shares = new Float64Array(data.classes);
+  for (const label of data.labels()) shares[label]! += 1 / data.rows;
+  return shares;
+}

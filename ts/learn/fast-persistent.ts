@@ -1,0 +1,119 @@
+/**
+ * Persistent contrastive divergence with fast weights (Tieleman and Hinton, "Using fast weights to improve persistent
+ * contrastive divergence", 2009).
+ *
+ * The chains run under `W + W_fast`, the data phase under W. Both learn from the same gradient, the fast weights at a rate
+ * of their own, and they decay by a twentieth at every update: `W_fast ← 19/20 W_fast + fast rate · gradient`. So the model's
+ * energy rises where the chains are, which drives them on. Biases have fast parts too.
+ */
+
+import { weightName } from '../graph/graph.js';
+import { inferLowers, inferUpper } from '../infer/drives.js';
+import { freezeDeep, refuseUnknown } from '../options.js';
+import { machineParameterNames, Parameters } from '../parameters.js';
+import { EnergyTraining } from './energy-training.js';
+import { MachineUpdate } from './machine-update.js';
+import {
+  chainOptionNames,
+  type PersistentOptions,
+  readChainOptions,
+  restoreChains,
+  startChains,
+} from './persistent.js';
+import { readSchedule, type Schedule, scheduled, scheduledCount } from './schedule.js';
+import type { CompleteTrainerOptions } from './trainer-options.js';
+import type { Training, TrainingLoop } from './training.js';
+
+/** What `fastPersistentContrastiveDivergence()` takes; everything has a default. */
+export interface FastWeightsOptions extends PersistentOptions {
+  /** The rate of the fast weights, per case, above 0; default what `learningRate` starts from, kept constant. */
+  readonly fastLearningRate?: Schedule;
+}
+
+/** Persistent contrastive divergence with fast weights as plain data, complete. */
+export interface FastWeights extends CompleteTrainerOptions {
+  readonly type: 'fastPersistentContrastiveDivergence';
+  readonly gibbsSteps: Schedule;
+  readonly chains: number;
+  readonly fastLearningRate: Schedule;
+}
+
+/** Persistent contrastive divergence with fast weights and these options; throws `OPTION_INVALID`. */
+export function fastPersistentContrastiveDivergence(options: FastWeightsOptions = {}): FastWeights {
+  const where = 'fastPersistentContrastiveDivergence()';
+  refuseUnknown(where, options, [...chainOptionNames, 'fastLearningRate']);
+  const complete = readChainOptions(where, options);
+  const fast = options.fastLearningRate ?? scheduled(complete.learningRate, 0, 0);
+  return freezeDeep({
+    type: 'fastPersistentContrastiveDivergence',
+    ...complete,
+    fastLearningRate: readSchedule(where, 'fastLearningRate', fast, { above: 0 }),
+  });
+}
+
+/** What the fast weights lose at every update. */
+const DECAY = 1 / 20;
+
+/** Trains the machine of index `depth` of a stack. */
+export function* runFastPersistent(training: Training, depth: number, options: FastWeights): TrainingLoop {
+  const { chains } = options;
+  const work = new EnergyTraining(training, depth, options, chains);
+  work.requireDrawnHidden('Persistent chains');
+  const { parameters, machine, kept } = work;
+  const { runtime, graph } = parameters;
+  const lowers = work.lowerLayers(chains);
+  const upper = work.layer(machine.upper, chains);
+  const room = work.lowerLayers(work.rows);
+  const names = machineParameterNames(graph, machine);
+  const fast = training.own(new Parameters(runtime, graph));
+  const sum = training.own(new Parameters(runtime, graph));
+  const fastUpdates = training.own(new MachineUpdate(fast, machine, Math.max(work.rows, chains)));
+  for (const name of names) {
+    const values = training.restored.get(`fast.${name}`);
+    if (values !== undefined) fast.write(name, values);
+  }
+  let started = restoreChains(training, upper);
+  work.offer(() => {
+    const kept = names.map((name): [string, Float32Array] => [`fast.${name}`, fast.read(name)]);
+    return started ? [['chains', upper.statesOf(runtime, chains)], ...kept] : kept;
+  });
+  for (const batch of work.work()) {
+    if (batch.measured) work.measureReconstruction(room);
+    if (!started) startChains(training, work.hidden, upper);
+    started = true;
+    addParameters(sum, parameters, fast, names, machine.connections.map(weightName));
+    const { update } = batch;
+    const steps = scheduledCount(options.gibbsSteps, batch.epoch, batch.share);
+    for (let sweep = 1; sweep <= steps; sweep += 1) {
+      const draw = { update, sweep };
+      inferLowers(sum, machine, upper, lowers, { keep: 'means', draw });
+      inferUpper(sum, machine, lowers, upper, { keep: sweep === steps ? kept : 'means', draw });
+      work.drop(upper, update);
+    }
+    const negative = { lowers, states: true, upper };
+    const record = work.finish(batch, negative);
+    const learningRate = scheduled(options.fastLearningRate, batch.epoch, batch.share);
+    const step = { learningRate, momentum: 0, weightCost: DECAY / learningRate, biasCost: DECAY / learningRate };
+    fastUpdates.apply(batch.positive, negative, step, 1, update);
+    yield record;
+  }
+}
+
+/** `sum ← a + b`, parameter by parameter. */
+function addParameters(
+  sum: Parameters,
+  a: Parameters,
+  b: Parameters,
+  names: readonly string[],
+  weights: readonly string[],
+): void {
+  for (const name of names) {
+    if (weights.includes(name)) {
+      sum.weight(name).setSum(a.weight(name), b.weight(name));
+      continue;
+    }
+    const [slow, fast] = [a.bias(name).floats(), b.bias(name).floats()];
+    const out = sum.bias(name).floats();
+    for (let unit = 0; unit < out.length; unit += 1) out[unit] = slow[unit]! + fast[unit]!;
+  }
+}

@@ -59,16 +59,16 @@ const model = z
   ])
   .describe('The arguments of the constructor of that name, or a graph spelt out.');
 
-/** A number that may change over training; each value is `value`. */
-const schedule = (value: z.ZodNumber | z.ZodInt) =>
+/** A number that may change over training; each value is `value`, and `end` what a straight line approaches. */
+const schedule = (value: z.ZodNumber | z.ZodInt, end = value) =>
   z.union([
     value,
-    z.strictObject({ from: value, to: value }).describe('Straight from one to the other over all updates.'),
+    z.strictObject({ from: value, to: end }).describe('Straight from one to the other over all updates.'),
     z.strictObject({ steps: z.array(z.tuple([count(0), value])).min(1) }).describe('Each value from its epoch on.'),
   ]);
 
 const passing = z.enum(['probabilities', 'states']);
-const rate = schedule(z.number().gt(0)).optional();
+const rate = schedule(z.number().gt(0), z.number().min(0)).optional();
 const share = schedule(z.number().min(0).lt(1)).optional();
 
 const cost = z.number().min(0).optional();

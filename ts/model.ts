@@ -12,10 +12,17 @@ import { type SampleOptions, sample } from './infer/sample.js';
 import { checkData } from './infer/source.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
 import { Run, type TrainOptions } from './learn/run.js';
+import {
+  type AnnealedEstimate,
+  type AnnealedOptions,
+  annealedImportanceSampling,
+  annealedImportanceSamplingAsync,
+} from './likelihood/annealed.js';
 import { logPartition } from './likelihood/exact.js';
 import { checkEnergies, freeEnergies } from './likelihood/free-energy.js';
 import { describeValue, seed as readSeed, refuseUnknown } from './options.js';
 import { fullParameterName, Parameters } from './parameters.js';
+import { slices } from './runtime/slices.js';
 import { unitType } from './units/index.js';
 
 /** Rows of visible numbers: a data set, `[rows, units]` floats, or a list of rows. */
@@ -126,6 +133,19 @@ export class Model {
   /** The exact log Z of an RBM, nats, by enumerating one side; throws `GRAPH_UNSUITABLE` where that is too many. */
   logPartition(): number {
     return logPartition(this.parameters);
+  }
+
+  /**
+   * An estimate of an RBM's log Z by annealed importance sampling, nats, with its uncertainty: `direction: 'reverse'` gives
+   * the other end of the bracket (`bracketOf`). Keeps the thread; throws `GRAPH_UNSUITABLE`.
+   */
+  annealedLogPartition(options: AnnealedOptions): AnnealedEstimate {
+    return annealedImportanceSampling(this.parameters, options);
+  }
+
+  /** As `annealedLogPartition`, giving up the thread every 16 ms. */
+  annealedLogPartitionAsync(options: AnnealedOptions): Promise<AnnealedEstimate> {
+    return annealedImportanceSamplingAsync(this.parameters, options, slices());
   }
 
   /** The exact log-likelihood of binary visible rows, `[rows]`, nats: `−F(v) − log Z`. */

@@ -6,7 +6,17 @@ import type { Runtime } from './runtime/runtime.js';
 import type { Stream } from './wasm/st.js';
 
 /** What draws are for; the numbers are part of the stream's definition (`streamVersion`). */
-export const purposes = { initial: 1, order: 2, binarise: 3, train: 4, sample: 5, dropout: 10, swap: 11 } as const;
+export const purposes = {
+  initial: 1,
+  order: 2,
+  binarise: 3,
+  train: 4,
+  sample: 5,
+  anneal: 7,
+  score: 8,
+  dropout: 10,
+  swap: 11,
+} as const;
 
 /** The two words of a seed, an integer from 0 to 2^53 − 1. */
 export function seedWords(seed: number): [number, number] {

@@ -40,6 +40,7 @@ export class LayerState {
   private readonly code: number;
   private readonly size: number;
   private readonly drawsStates: boolean;
+  private readonly noOffset: EngineBuffer;
   private listed = false;
   private rowWeights: Float32Array = new Float32Array();
 
@@ -62,6 +63,7 @@ export class LayerState {
       runtime.kernels.Activity.create(rows, type.units(units), false),
     );
     const index = graph.layers.findIndex((layer) => layer.name === name);
+    this.noOffset = runtime.allocate(0);
     this.stream = noiseStream(runtime, seed, purpose, index);
   }
 
@@ -163,6 +165,20 @@ export class LayerState {
     this.activity.settleOnBias(bias.handle, this.code, this.size, keep, draw, this.stream);
   }
 
+  /** What the unit type makes of `scale · x + offset` in place of the total inputs x. */
+  settleTempered(scale: number, offset: EngineBuffer | undefined, settling: Settling): void {
+    const draw = this.prepareDraw(settling);
+    const keep = keepCodes[settling.keep];
+    const { activity, code, size, stream } = this;
+    const unused = offset ?? this.noOffset;
+    activity.settleTempered(scale, unused.handle, offset !== undefined, code, size, keep, draw, stream);
+  }
+
+  /** `out[row] += Λ(to · x) − Λ(from · x)` of the total inputs x, nats; `out` holds f64. */
+  addTemperedDifference(from: number, to: number, out: EngineBuffer): void {
+    this.activity.addTemperedDifference(this.code, this.size, from, to, out.handle);
+  }
+
   /** `out[row] += log Σ_s exp(s · x)` of the total inputs, nats; `out` holds f64. */
   addLogPartition(out: EngineBuffer): void {
     this.activity.addLogPartition(this.code, this.size, out.handle);
@@ -197,6 +213,7 @@ export class LayerState {
   /** Gives the memory back. */
   free(): void {
     this.activity.free();
+    this.noOffset.free();
     this.stream.free();
   }
 

@@ -4,14 +4,14 @@
  * the negative phase, stands in a file for each.
  */
 import { WakesleepError } from '../errors.js';
-import { biasName, unitsOf, unsuitable } from '../graph/graph.js';
+import { biasName, unsuitable } from '../graph/graph.js';
 import { type Machine, stackOf } from '../graph/machines.js';
 import { inferLowers, inferUpper } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
 import { Source } from '../infer/source.js';
+import { logOdds } from '../likelihood/log-odds.js';
 import { noiseStream } from '../noise.js';
 import type { Parameters } from '../parameters.js';
-import { withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Stream } from '../wasm/st.js';
 import { Averages } from './averages.js';
@@ -242,16 +242,7 @@ function biasFromData({ parameters, data }: Training, depth: number): void {
   for (const lower of lowers) {
     const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
     if (means === undefined) continue;
-    const units = unitsOf(graph, lower);
-    const odds = withScratch(runtime, units * 4, (scratch) => {
-      const values = scratch.floats();
-      means.forEach((mean, unit) => {
-        const p = Math.min(Math.max(mean, 1e-4), 1 - 1e-4);
-        values[unit] = p / (1 - p);
-      });
-      runtime.kernels.elementwise(1, scratch.handle);
-      return Array.from(scratch.floats(), (value) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS));
-    });
+    const odds = logOdds(runtime, means).map((value) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS));
     parameters.write(biasName(lower), odds);
   }
 }

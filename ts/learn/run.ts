@@ -10,6 +10,7 @@ import type { DataIdentity, Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { writeCheckpoint } from '../files/model-file.js';
 import type { Model } from '../model.js';
+import { slices } from '../runtime/slices.js';
 import { type Algorithm, runAlgorithm } from './algorithm.js';
 import type { Progress, Training, TrainingLoop, TrainingRecord } from './training.js';
 
@@ -26,9 +27,6 @@ export interface Restored {
   readonly progress: Progress;
   readonly tensors: ReadonlyMap<string, Float32Array>;
 }
-
-/** The longest time for which the async form keeps the thread, in milliseconds. */
-const LONGEST_SLICE_MS = 16;
 
 /** One algorithm at work. Iterate it, with `for await` or, where blocking is meant, `for`. */
 export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingRecord> {
@@ -121,12 +119,9 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainingRecord, void, void> {
     try {
-      let since = performance.now();
+      const pause = slices();
       for (;;) {
-        if (performance.now() - since >= LONGEST_SLICE_MS) {
-          await giveUpThread();
-          since = performance.now();
-        }
+        await pause();
         this.options.signal?.throwIfAborted();
         const step = this.step();
         if (step === 'end') return;
@@ -174,20 +169,4 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
   free(): void {
     for (const thing of this.owned.splice(0)) thing.free();
   }
-}
-
-/** Lets events be heard: the next turn of the event loop. */
-function giveUpThread(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === 'function') {
-      setImmediate(resolve);
-      return;
-    }
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }

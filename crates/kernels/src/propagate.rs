@@ -103,6 +103,34 @@ pub fn settle(pool: &Pool, target: &mut Activity, settle: &Settle) {
     parts.each_block(pool, &|rows| settle_rows(settle, &parts, rows));
 }
 
+/// Settles the units on `scale · x + offset` in place of their total inputs x: an intermediate distribution of annealing.
+pub fn settle_tempered(
+    pool: &Pool,
+    target: &mut Activity,
+    scale: f32,
+    offset: Option<&[Line]>,
+    settle: &Settle,
+) {
+    let lines = target.lines();
+    assert!(offset.is_none_or(|offset| offset.len() >= lines));
+    let parts = target.parts(settle.lists());
+    parts.each_block(pool, &|rows| {
+        // SAFETY: each block of rows belongs to one task, which gives this view up before it settles them.
+        let values = unsafe { parts.values(rows.clone()) };
+        for row in values.chunks_exact_mut(lines.max(1)) {
+            match offset {
+                None => row.iter_mut().for_each(|x| *x = x.scale(scale)),
+                Some(offset) => {
+                    for (x, &offset) in row.iter_mut().zip(offset) {
+                        *x = x.scale(scale).add(offset);
+                    }
+                }
+            }
+        }
+        settle_rows(settle, &parts, rows);
+    });
+}
+
 fn settle_rows(settle: &Settle, parts: &Parts<'_>, rows: Range<usize>) {
     for row in rows {
         // SAFETY: the task that calls this has these rows alone, and holds no other view of them any more.
@@ -251,6 +279,76 @@ pub fn add_log_partitions(
             *out += kind.log_partition(&inputs[..units]);
         }
     });
+}
+
+/// `out[row] += Λ(to · x) − Λ(from · x)` over the units of a row whose total inputs x are in `values`, nats: what a step from
+/// one temperature to another adds to an annealed log-weight.
+pub fn add_tempered_differences(
+    pool: &Pool,
+    activity: &Activity,
+    kind: Kind,
+    [from, to]: [f32; 2],
+    out: &mut [f64],
+) {
+    assert!(out.len() == activity.rows());
+    let parts = Disjoint::new(out);
+    let block = pool.block(activity.rows());
+    pool.each(activity.rows().div_ceil(block), &|task| {
+        let rows = task * block..activity.rows().min((task + 1) * block);
+        // SAFETY: each block of rows belongs to one task.
+        let out = unsafe { parts.take(rows.clone()) };
+        let mut inputs = vec![0.0f32; activity.units()];
+        for (row, out) in rows.zip(out) {
+            let mut partition = |scale: f32| {
+                for (scaled, &x) in inputs.iter_mut().zip(activity.row(row)) {
+                    *scaled = scale * x;
+                }
+                kind.log_partition(&inputs)
+            };
+            *out += partition(to) - partition(from);
+        }
+    });
+}
+
+/// What annealed log-weights say: the log of their mean, that of the mean less and plus three standard errors of it, the
+/// standard error of the log, the mean of the logs, and the effective sample size `(Σ w)² / Σ w²`.
+pub struct WeightSummary {
+    pub log_mean: f64,
+    pub log_low: f64,
+    pub log_high: f64,
+    pub standard_error: f64,
+    pub mean_log: f64,
+    pub effective: f64,
+}
+
+/// Summary of at least one log-weight, in f64, in their order.
+pub fn summarise_weights(logs: &[f64]) -> WeightSummary {
+    let count = logs.len() as f64;
+    let largest = logs
+        .iter()
+        .fold(f64::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+    let weights: Vec<f64> = logs.iter().map(|&x| libm::exp(x - largest)).collect();
+    let mean = total(weights.iter().copied()) / count;
+    let squares = total(weights.iter().map(|w| (w - mean) * (w - mean)));
+    // One weight says nothing of the spread.
+    let error = if logs.len() > 1 {
+        libm::sqrt(squares / (count - 1.0) / count)
+    } else {
+        f64::INFINITY
+    };
+    let low = mean - 3.0 * error;
+    WeightSummary {
+        log_mean: largest + libm::log(mean),
+        log_low: if low > 0.0 {
+            largest + libm::log(low)
+        } else {
+            f64::NEG_INFINITY
+        },
+        log_high: largest + libm::log(mean + 3.0 * error),
+        standard_error: error / mean,
+        mean_log: total(logs.iter().copied()) / count,
+        effective: count * mean * count * mean / total(weights.iter().map(|w| w * w)),
+    }
 }
 
 /// `out[row] += Σ_k x_k · y_k` over the units of a row, in f64, ascending: dot products of an activity's rows with one

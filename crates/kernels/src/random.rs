@@ -28,6 +28,8 @@ pub enum Purpose {
     Binarise = 3,
     Train = 4,
     Sample = 5,
+    Anneal = 7,
+    Score = 8,
     Dropout = 10,
     Swap = 11,
 }

@@ -53,6 +53,8 @@ fn purpose(code: u32) -> Purpose {
         3 => Purpose::Binarise,
         4 => Purpose::Train,
         5 => Purpose::Sample,
+        7 => Purpose::Anneal,
+        8 => Purpose::Score,
         10 => Purpose::Dropout,
         11 => Purpose::Swap,
         _ => panic!("purpose {code}"),
@@ -292,6 +294,48 @@ impl Activity {
         };
         with_pool(|pool| {
             kernels::propagate::settle_on_bias(pool, &mut self.0, bias.lines(), &settle);
+        });
+    }
+
+    /// Settles the units on `scale · x`, plus `offset` if it is used, in place of their total inputs x.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
+    #[wasm_bindgen(js_name = settleTempered)]
+    pub fn settle_tempered(
+        &mut self,
+        scale: f32,
+        offset: &Buffer,
+        uses_offset: bool,
+        kind_code: u32,
+        size: usize,
+        keep_code: u32,
+        draw: bool,
+        stream: &Stream,
+    ) {
+        let settle = Settle {
+            kind: kind(kind_code, size),
+            keep: keep(keep_code),
+            draw: draw.then_some(stream.0),
+        };
+        let offset = uses_offset.then(|| offset.lines());
+        with_pool(|pool| {
+            kernels::propagate::settle_tempered(pool, &mut self.0, scale, offset, &settle);
+        });
+    }
+
+    /// `out[row] += Λ(to · x) − Λ(from · x)` of the total inputs x in `values`, nats, f64.
+    #[wasm_bindgen(js_name = addTemperedDifference)]
+    pub fn add_tempered_difference(
+        &self,
+        kind_code: u32,
+        size: usize,
+        from: f32,
+        to: f32,
+        out: &mut Buffer,
+    ) {
+        let out = &mut out.doubles_mut()[..self.0.rows()];
+        with_pool(|pool| {
+            let kind = kind(kind_code, size);
+            kernels::propagate::add_tempered_differences(pool, &self.0, kind, [from, to], out);
         });
     }
 
@@ -739,6 +783,21 @@ pub fn exact_expectations(
     write(lower, &expectations.lower);
     write(upper, &expectations.upper);
     log_partition
+}
+
+/// Of annealed log-weights (f64): the log of their mean, of the mean less and plus three standard errors, the standard
+/// error of the log, the mean of the logs, and the effective sample size.
+#[wasm_bindgen(js_name = summariseWeights)]
+pub fn summarise_weights(logs: &Buffer, count: usize) -> Vec<f64> {
+    let summary = kernels::propagate::summarise_weights(&logs.doubles()[..count]);
+    vec![
+        summary.log_mean,
+        summary.log_low,
+        summary.log_high,
+        summary.standard_error,
+        summary.mean_log,
+        summary.effective,
+    ]
 }
 
 /// Turns each row of `[rows, columns]` f64 log-probabilities, up to a constant, into probabilities.

@@ -1,0 +1,413 @@
+/**
+ * Annealed importance sampling of log Z (Neal 2001; for restricted Boltzmann machines Salakhutdinov and Murray, "On the
+ * quantitative analysis of deep belief networks", 2008), and its reverse (Burda, Grosse and Salakhutdinov 2015).
+ *
+ * Between a base model without weights (β = 0) and the model (β = 1) stand distributions whose visible natural parameters
+ * are `(1 − β) a + β (b + W h)` and hidden ones `β (c + v W)`, with a the base model's biases; base measures stay. A chain
+ * passes through all of them, and its log-weight adds `log p*_β'(v) − log p*_β(v)` at every step. Forward, the mean of the
+ * log-weights is below log Z on average; backward from samples of the model it is above, so the two bracket log Z. A single
+ * forward number is too small on average, which flatters the model: it is never given without its uncertainty.
+ *
+ * Chains run in blocks of 100, one block after another; a chain's draws depend on its number alone.
+ */
+import type { Dataset } from '../data/dataset.js';
+import { WakesleepError } from '../errors.js';
+import { biasName, unitsOf } from '../graph/graph.js';
+import { type Machine, machineOf } from '../graph/machines.js';
+import { downwardDrive, inferLowers, inferUpper } from '../infer/drives.js';
+import { LayerState } from '../infer/layer-state.js';
+import { checkData } from '../infer/source.js';
+import { finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
+import { allocateVector, type Parameters } from '../parameters.js';
+import type { EngineBuffer } from '../runtime/memory.js';
+import { checkEnergies } from './free-energy.js';
+import { logOdds } from './log-odds.js';
+
+/** What `annealedImportanceSampling()` takes. */
+export interface AnnealedOptions {
+  /** Of all draws, 0 to 2^53 − 1; there is no default. */
+  readonly seed: number;
+  /** `forward` (default), or `reverse` from samples of the model. */
+  readonly direction?: 'forward' | 'reverse';
+  /** Independent chains, default 100. */
+  readonly chains?: number;
+  /**
+   * Steps from β = 0 to 1, default 10,000: a tenth of them evenly up to 0.5, four tenths up to 0.9, half up to 1. Or the βs
+   * themselves, ascending from 0 to 1.
+   */
+  readonly temperatures?: number | readonly number[];
+  /** Whose column means the base model has (binary visible units); without it the base model has the model's own biases. */
+  readonly base?: Dataset;
+  /** Of the reverse: Gibbs sweeps before each chain's start, default 10,000, or visible rows that are samples of the model. */
+  readonly start?: { readonly sweeps: number } | { readonly rows: Dataset };
+  /** Log-weights of chains that are done, from an estimate that was not: whole blocks of 100 are not run again. */
+  readonly resume?: readonly number[];
+  /** Hears how far it is. */
+  readonly onProgress?: (done: { readonly chains: number; readonly share: number }) => void;
+  /** Ends the work at the next step, which then throws `ABORTED`. */
+  readonly signal?: AbortSignal;
+}
+
+/** What annealed importance sampling says of log Z; all in nats. */
+export interface AnnealedEstimate {
+  readonly direction: 'forward' | 'reverse';
+  /** The estimate: log of the mean weight. */
+  readonly logPartition: number;
+  /** The standard error of the estimate, from the spread of the weights. */
+  readonly standardError: number;
+  /** The estimate with the mean weight less and plus three standard errors; −∞ where that is not above 0. */
+  readonly low: number;
+  readonly high: number;
+  /** From the mean of log-weights: below log Z on average (forward), or above it (reverse, from exact samples). */
+  readonly bound: number;
+  /** `(Σ w)² / Σ w²` of the chains' weights. */
+  readonly effectiveSampleSize: number;
+  /** Whether the bound needs samples that only long chains stood in for. */
+  readonly heuristic: boolean;
+  readonly chains: number;
+  readonly temperatures: number;
+  /** The chains' log-weights. */
+  readonly logWeights: readonly number[];
+  /** What should make a reader doubt, in sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** Chains that run together. */
+const BLOCK = 100;
+/** Below this share of the chains an effective sample size is too small. */
+const LEAST_EFFECTIVE = 0.05;
+
+interface Settings {
+  readonly seed: number;
+  readonly direction: 'forward' | 'reverse';
+  readonly chains: number;
+  readonly betas: Float32Array;
+  readonly sweeps: number;
+  readonly rows: Dataset | undefined;
+}
+
+/** Runs all chains; throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`, `ABORTED`. */
+export function annealedImportanceSampling(parameters: Parameters, options: AnnealedOptions): AnnealedEstimate {
+  const work = annealing(parameters, options);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
+}
+
+/** As above, giving up the thread between steps whenever `pause` says so. */
+export async function annealedImportanceSamplingAsync(
+  parameters: Parameters,
+  options: AnnealedOptions,
+  pause: () => Promise<void> | undefined,
+): Promise<AnnealedEstimate> {
+  const work = annealing(parameters, options);
+  try {
+    for (;;) {
+      const { done, value } = work.next();
+      if (done) return value;
+      await pause();
+    }
+  } finally {
+    work.return(undefined as never);
+  }
+}
+
+function* annealing(parameters: Parameters, options: AnnealedOptions): Generator<void, AnnealedEstimate, void> {
+  const machine = machineOf(parameters.graph, 'Annealed importance sampling');
+  checkEnergies(parameters, machine, 'Annealed importance sampling');
+  const settings = readSettings(parameters, machine, options);
+  const { chains, betas } = settings;
+  const logWeights = (options.resume ?? []).slice(0, chains);
+  logWeights.length -= logWeights.length % BLOCK;
+  const block = new Block(parameters, machine, settings, options.base);
+  try {
+    while (logWeights.length < chains) {
+      const first = logWeights.length;
+      const rows = Math.min(BLOCK, chains - first);
+      for (const share of block.run(first, rows)) {
+        options.signal?.throwIfAborted();
+        options.onProgress?.({ chains: first, share: (first + share * rows) / chains });
+        yield;
+      }
+      logWeights.push(...block.logWeights(rows));
+    }
+    options.onProgress?.({ chains, share: 1 });
+    return estimate(parameters, settings, betas.length - 1, block.logBase(), logWeights);
+  } catch (error) {
+    if (!options.signal?.aborted || error !== options.signal.reason) throw error;
+    throw new WakesleepError('ABORTED', 'Annealed importance sampling was aborted.', { cause: error });
+  } finally {
+    block.free();
+  }
+}
+
+function readSettings(parameters: Parameters, machine: Machine, options: AnnealedOptions): Settings {
+  const where = 'annealedImportanceSampling()';
+  refuseUnknown(where, options, [
+    'seed',
+    'direction',
+    'chains',
+    'temperatures',
+    'base',
+    'start',
+    'resume',
+    'onProgress',
+    'signal',
+  ]);
+  const direction = oneOf(where, 'direction', options.direction ?? 'forward', ['forward', 'reverse'] as const);
+  const { start, base } = options;
+  if (start !== undefined) refuseUnknown(`${where}.start`, start, ['sweeps', 'rows']);
+  if (start !== undefined && direction === 'forward') {
+    const message = '`start` says where the reverse begins; forward chains begin at samples of the base model.';
+    throw new WakesleepError('OPTION_INVALID', message, { given: start, where: `${where}.start` });
+  }
+  const chains = integer(where, 'chains', options.chains ?? 100, { atLeast: 1, atMost: 1_000_000 });
+  const visible = machine.connections[0]!.lower;
+  if (base !== undefined) checkData(parameters.graph, visible, base);
+  const rows = start !== undefined && 'rows' in start ? start.rows : undefined;
+  if (rows !== undefined) {
+    checkData(parameters.graph, visible, rows);
+    if (rows.rows < chains) {
+      const message = `There are ${rows.rows} rows to start ${chains} chains from.`;
+      throw new WakesleepError('SHAPE_MISMATCH', message, { given: rows.rows, wanted: String(chains), where });
+    }
+  }
+  const sweeps = start !== undefined && 'sweeps' in start ? start.sweeps : 10_000;
+  return {
+    seed: readSeed(where, options.seed),
+    direction,
+    chains,
+    betas: readTemperatures(where, options.temperatures ?? 10_000),
+    sweeps: integer(`${where}.start`, 'sweeps', sweeps, { atLeast: 1, atMost: 2 ** 31 }),
+    rows,
+  };
+}
+
+function readTemperatures(where: string, given: number | readonly number[]): Float32Array {
+  if (typeof given === 'number') {
+    const steps = integer(where, 'temperatures', given, { atLeast: 1, atMost: 10_000_000 });
+    return Float32Array.from({ length: steps + 1 }, (_, k) => standardBeta(k / steps));
+  }
+  const betas = Float32Array.from(given, (beta, k) => {
+    return finiteNumber(where, `temperatures.${k}`, beta, { atLeast: 0, atMost: 1 });
+  });
+  const ascends = betas.every((beta, k) => k === 0 || beta > betas[k - 1]!);
+  if (betas.length >= 2 && betas[0] === 0 && betas.at(-1) === 1 && ascends) return betas;
+  const wanted = 'a number of steps, or at least two numbers that ascend from 0 to 1';
+  throw new WakesleepError('OPTION_INVALID', `\`temperatures\` must be ${wanted}.`, { given, wanted, where });
+}
+
+/** A tenth of the steps up to 0.5, four tenths up to 0.9, half up to 1. */
+function standardBeta(share: number): number {
+  if (share <= 0.1) return 5 * share;
+  if (share <= 0.5) return 0.5 + (share - 0.1);
+  return 0.9 + (share - 0.5) / 5;
+}
+
+/** Room for one block of chains, and what it does. */
+class Block {
+  private readonly lowers: LayerState[] = [];
+  private readonly upper: LayerState;
+  private readonly owned: { free(): void }[] = [];
+  /** Of each lower layer: the base model's biases, these times 1 − β, and what the model's biases have more than they. */
+  private readonly bases: { readonly base: EngineBuffer; readonly scaled: EngineBuffer; readonly more: Float32Array }[];
+  private readonly dotted: EngineBuffer;
+  private readonly weights: EngineBuffer;
+  private readonly nothing: EngineBuffer;
+  private rows = BLOCK;
+
+  constructor(
+    private readonly parameters: Parameters,
+    private readonly machine: Machine,
+    private readonly settings: Settings,
+    base: Dataset | undefined,
+  ) {
+    const { runtime, graph } = parameters;
+    const own = <T extends { free(): void }>(thing: T): T => {
+      this.owned.push(thing);
+      return thing;
+    };
+    const rows = Math.min(BLOCK, settings.chains);
+    const layer = (name: string) => own(new LayerState(runtime, graph, name, rows, settings.seed, 'anneal'));
+    this.lowers = machine.connections.map((connection) => layer(connection.lower));
+    this.upper = layer(machine.upper);
+    this.weights = own(runtime.allocate(rows * 8));
+    this.nothing = own(allocateVector(runtime, unitsOf(graph, machine.upper)));
+    const widest = Math.max(...machine.connections.map(({ lower }) => unitsOf(graph, lower)));
+    this.dotted = own(allocateVector(runtime, widest));
+    this.bases = machine.connections.map(({ lower }, index) => {
+      const units = unitsOf(graph, lower);
+      const own0 = own(allocateVector(runtime, units));
+      const scaled = own(allocateVector(runtime, units));
+      const biases = parameters.read(biasName(lower));
+      const given = index === 0 && base !== undefined ? logOdds(runtime, base.columnMeans()) : biases;
+      own0.floats().set(given);
+      return { base: own0, scaled, more: biases.map((bias, unit) => bias - own0.floats()[unit]!) };
+    });
+  }
+
+  /** Runs chains `first ..`, yielding now and then the share that is done. */
+  *run(first: number, rows: number): Generator<number, void, void> {
+    const { betas, direction } = this.settings;
+    this.rows = rows;
+    for (const layer of [...this.lowers, this.upper]) layer.setRows(rows);
+    this.weights.doubles().fill(0);
+    const block = first / BLOCK;
+    const steps = betas.length - 1;
+    if (direction === 'forward') this.drawBase(block);
+    else yield* this.drawModel(first, rows);
+    for (let step = 1; step <= steps; step += 1) {
+      const [from, to] = direction === 'forward' ? [step - 1, step] : [steps + 1 - step, steps - step];
+      inferUpper(this.parameters, this.machine, this.lowers, this.upper, { keep: 'inputs' });
+      this.addStep(betas[from]!, betas[to]!);
+      if (step < steps) this.sweep(betas[to]!, { update: to, sweep: block });
+      if (step % 16 === 0) yield step / steps;
+    }
+  }
+
+  private drawBase(block: number): void {
+    const draw = { update: 0, sweep: block };
+    this.lowers.forEach((lower, index) => {
+      lower.inferFromBias(this.bases[index]!.base, { keep: 'means', draw });
+    });
+  }
+
+  /** Samples of the model: given ones, or the ends of long chains. */
+  private *drawModel(first: number, rows: number): Generator<number, void, void> {
+    const { rows: given, sweeps, betas } = this.settings;
+    if (given !== undefined) {
+      const values = given.view(first, rows).values();
+      this.lowers[0]!.write(this.parameters.runtime, values);
+      return;
+    }
+    const block = first / BLOCK;
+    this.drawBase(block);
+    for (let sweep = 1; sweep <= sweeps; sweep += 1) {
+      // Updates beyond those of the temperatures are free.
+      const draw = { update: betas.length + sweep, sweep: block };
+      inferUpper(this.parameters, this.machine, this.lowers, this.upper, { keep: 'means', draw });
+      inferLowers(this.parameters, this.machine, this.upper, this.lowers, { keep: 'means', draw });
+      if (sweep % 16 === 0) yield 0;
+    }
+  }
+
+  /** Adds `log p*_to(v) − log p*_from(v)`; the upper layer holds its total inputs. */
+  private addStep(from: number, to: number): void {
+    this.upper.addTemperedDifference(from, to, this.weights);
+    this.lowers.forEach((lower, index) => {
+      const { more } = this.bases[index]!;
+      if (more.every((bias) => bias === 0)) return;
+      const vector = this.dotted.floats();
+      vector.fill(0);
+      for (let unit = 0; unit < more.length; unit += 1) vector[unit] = (to - from) * more[unit]!;
+      lower.activity.addDots(lower.reads(true), this.dotted.handle, this.weights.handle);
+    });
+  }
+
+  /** One Gibbs sweep at β; the upper layer holds its total inputs. */
+  private sweep(beta: number, draw: { readonly update: number; readonly sweep: number }): void {
+    const { parameters, machine, upper } = this;
+    upper.settleTempered(beta, undefined, { keep: 'inputs', draw });
+    this.lowers.forEach((lower, index) => {
+      const { base, scaled } = this.bases[index]!;
+      const [from, to] = [base.floats(), scaled.floats()];
+      for (let unit = 0; unit < to.length; unit += 1) to[unit] = (1 - beta) * from[unit]!;
+      const drive = downwardDrive(parameters, machine.connections[index]!, upper, true);
+      lower.infer([drive], parameters.bias(biasName(lower.name)), { keep: 'inputs' });
+      lower.settleTempered(beta, scaled, { keep: 'inputs', draw });
+    });
+  }
+
+  /** log Z of the base model, nats. */
+  logBase(): number {
+    const out = this.parameters.runtime.allocate(8);
+    for (const [index, lower] of this.lowers.entries()) {
+      lower.setRows(1);
+      lower.inferFromBias(this.bases[index]!.base, { keep: 'inputs' });
+      lower.addLogPartition(out);
+    }
+    this.upper.setRows(1);
+    this.upper.inferFromBias(this.nothing, { keep: 'inputs' });
+    this.upper.addLogPartition(out);
+    const logBase = out.doubles()[0]!;
+    out.free();
+    return logBase;
+  }
+
+  logWeights(rows: number): number[] {
+    return Array.from(this.weights.doubles().subarray(0, Math.min(rows, this.rows)));
+  }
+
+  free(): void {
+    for (const owned of this.owned.splice(0)) owned.free();
+  }
+}
+
+function estimate(
+  { runtime }: Parameters,
+  { direction, rows, chains }: Settings,
+  temperatures: number,
+  logBase: number,
+  logWeights: readonly number[],
+): AnnealedEstimate {
+  const buffer = runtime.allocate(chains * 8);
+  buffer.doubles().set(logWeights);
+  const summary = runtime.kernels.summariseWeights(buffer.handle, chains);
+  buffer.free();
+  const [logMean, logLow, logHigh, standardError, meanLog, effectiveSampleSize] = summary as unknown as number[];
+  const forward = direction === 'forward';
+  const warnings: string[] = [];
+  if (effectiveSampleSize! < LEAST_EFFECTIVE * chains) {
+    warnings.push(
+      `The effective sample size is ${effectiveSampleSize!.toFixed(1)} of ${chains} chains: the estimate hangs on a few of them. Take more temperatures.`,
+    );
+  }
+  const heuristic = !forward && rows === undefined;
+  const at = (log: number) => (forward ? logBase + log : logBase - log);
+  return {
+    direction,
+    logPartition: at(logMean!),
+    standardError: standardError!,
+    low: at(forward ? logLow! : logHigh!),
+    high: at(forward ? logHigh! : logLow!),
+    bound: at(meanLog!),
+    effectiveSampleSize: effectiveSampleSize!,
+    heuristic,
+    chains,
+    temperatures,
+    logWeights,
+    warnings,
+  };
+}
+
+/** What forward and reverse estimates say together. */
+export interface Bracket {
+  /** The mean log-weights of both: log Z lies between them on average. */
+  readonly low: number;
+  readonly high: number;
+  readonly width: number;
+  readonly warnings: readonly string[];
+}
+
+/** The bracket of two estimates of one model; throws `OPTION_INVALID` where they do not make one. */
+export function bracketOf(forward: AnnealedEstimate, reverse: AnnealedEstimate): Bracket {
+  if (forward.direction !== 'forward' || reverse.direction !== 'reverse') {
+    const message = 'A bracket takes a forward estimate and a reverse one.';
+    throw new WakesleepError('OPTION_INVALID', message, { given: [forward.direction, reverse.direction] });
+  }
+  const [low, high] = [forward.bound, reverse.bound];
+  const width = high - low;
+  const warnings = [...forward.warnings, ...reverse.warnings];
+  if (!(width <= 1)) {
+    warnings.push(
+      `The bracket of log Z is ${width.toFixed(2)} nats wide, and more than 1 is too much to trust: take more temperatures.`,
+    );
+  }
+  if (reverse.heuristic) {
+    warnings.push(
+      'The upper end comes from long chains in place of exact samples of the model: it is a heuristic, not a bound.',
+    );
+  }
+  return { low, high, width, warnings };
+}

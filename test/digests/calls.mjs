@@ -319,6 +319,14 @@ class Calls {
       inputs.addLogPartition(kind, size, out);
       inputs.addLogPartitionWith(kind, size, weights, 17, out);
       this.hashDoubles(`log partition ${name}`, ...this.view(out, Float64Array));
+      const differences = this.zeros(ROWS * 8);
+      inputs.addTemperedDifference(kind, size, 0.25, 0.75, differences);
+      this.hashDoubles(`tempered difference ${name}`, ...this.view(differences, Float64Array));
+      this.hashDoubles(`summary ${name}`, ...this.kernels.summariseWeights(differences, ROWS));
+      const tempered = this.activity(ROWS, GROUPED, floats(41, ROWS * GROUPED, 'signed'));
+      const offset = this.padded(floats(48, GROUPED, 'signed'));
+      tempered.settleTempered(0.5, offset, true, kind, size, KEEP.means, true, this.stream);
+      this.hashLists(`settle tempered ${name}`, tempered);
     }
     const binary = this.ones(ROWS, LOWER, floats(43, ROWS * LOWER, 'binary'));
     const sparse = this.activity(ROWS, LOWER, floats(44, ROWS * LOWER, 'sparse'));

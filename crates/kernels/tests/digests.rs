@@ -11,8 +11,8 @@ use wakesleep_kernels::exact::{self, Enumerate, Group, Machine};
 use wakesleep_kernels::lanes::{F32x4, Line, floats as floats_of, floats_mut, lines_for};
 use wakesleep_kernels::logistic::{exp, log, logistic, single, softplus};
 use wakesleep_kernels::propagate::{
-    Start, add_log_partitions, add_row_dots, propagate, settle_on_bias, squared_distance,
-    sum_of_values,
+    Start, add_log_partitions, add_row_dots, add_tempered_differences, propagate, settle_on_bias,
+    settle_tempered, squared_distance, sum_of_values, summarise_weights,
 };
 use wakesleep_kernels::random::{Purpose, Stream, normal, permutation, philox};
 use wakesleep_kernels::statistics::{
@@ -420,6 +420,31 @@ fn sums(found: &mut Found, pool: &Pool) {
         found.hash(format!("log partition {name}"), |hash| {
             hash.doubles(&out);
         });
+        let mut differences = vec![0.0; ROWS];
+        add_tempered_differences(pool, &inputs, kind, [0.25, 0.75], &mut differences);
+        found.hash(format!("tempered difference {name}"), |hash| {
+            hash.doubles(&differences);
+        });
+        let summary = summarise_weights(&differences);
+        found.hash(format!("summary {name}"), |hash| {
+            hash.doubles(&[
+                summary.log_mean,
+                summary.log_low,
+                summary.log_high,
+                summary.standard_error,
+                summary.mean_log,
+                summary.effective,
+            ]);
+        });
+        let mut tempered = activity(ROWS, GROUPED, &floats(41, ROWS * GROUPED, signed));
+        let offset = padded(&floats(48, GROUPED, signed));
+        let settle = Settle {
+            kind,
+            keep: Keep::Means,
+            draw: Some(stream()),
+        };
+        settle_tempered(pool, &mut tempered, 0.5, Some(&offset), &settle);
+        found.lists(format!("settle tempered {name}"), &mut tempered, pool);
     }
     let binary = ones(ROWS, LOWER, &floats(43, ROWS * LOWER, binary));
     let sparse = activity(ROWS, LOWER, &floats(44, ROWS * LOWER, sparse));

@@ -20,6 +20,7 @@ import { stackOf } from './graph/machines.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
 import type { ContrastiveDivergence } from './learn/contrastive-divergence.js';
 import type { ExactGradient } from './learn/exact-gradient.js';
+import type { ExpectationMaximisation } from './learn/expectation-maximisation.js';
 import type { FastWeights } from './learn/fast-persistent.js';
 import type { PersistentContrastiveDivergence } from './learn/persistent.js';
 import type { CompleteTrainerOptions } from './learn/trainer-options.js';
@@ -143,6 +144,13 @@ const algorithm = z.discriminatedUnion('type', [
     l1Cost: cost,
     recordEvery: count().optional(),
   } satisfies Record<keyof ExactGradient, z.ZodType>),
+  z.strictObject({
+    type: z.literal('expectationMaximisation'),
+    epochs: count().optional(),
+    smoothing: z.number().gt(0).optional(),
+    data: passing.optional(),
+    batchRows: count(1, 21_845).optional(),
+  } satisfies Record<keyof ExpectationMaximisation, z.ZodType>),
   z.strictObject({
     type: z.literal('greedy'),
     phases: z

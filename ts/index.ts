@@ -18,6 +18,11 @@ export {
 } from './learn/contrastive-divergence.js';
 export { type ExactGradient, type ExactGradientOptions, exactGradient } from './learn/exact-gradient.js';
 export {
+  type ExpectationMaximisation,
+  type ExpectationMaximisationOptions,
+  expectationMaximisation,
+} from './learn/expectation-maximisation.js';
+export {
   type FastWeights,
   type FastWeightsOptions,
   fastPersistentContrastiveDivergence,

@@ -4,12 +4,18 @@ import type { Graph } from '../graph/graph.js';
 import { machineOf } from '../graph/machines.js';
 import { isPlainObject, nearestName } from '../options.js';
 import { type ExactGradient, exactGradient, runExactGradient } from './exact-gradient.js';
+import {
+  checkMixture,
+  type ExpectationMaximisation,
+  expectationMaximisation,
+  runExpectationMaximisation,
+} from './expectation-maximisation.js';
 import { checkPhases, type Greedy, greedy, runGreedy } from './greedy.js';
 import { type MachineTrainer, machineTrainers, runMachineTrainer } from './machine-trainers.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** Any algorithm, as plain data. */
-export type Algorithm = MachineTrainer | ExactGradient | Greedy;
+export type Algorithm = MachineTrainer | ExactGradient | ExpectationMaximisation | Greedy;
 
 /** What an algorithm's type must answer. */
 interface AlgorithmType<A extends Algorithm> {
@@ -42,6 +48,11 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
     read: (options) => exactGradient(options),
     check: (graph) => void machineOf(graph, 'The exact gradient'),
     run: (training, algorithm) => runExactGradient(training, algorithm),
+  },
+  expectationMaximisation: {
+    read: (options) => expectationMaximisation(options),
+    check: checkMixture,
+    run: (training, algorithm) => runExpectationMaximisation(training, algorithm),
   },
   greedy: {
     read: ({ phases }) =>

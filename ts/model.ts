@@ -20,6 +20,7 @@ import {
 } from './likelihood/annealed.js';
 import { logPartition } from './likelihood/exact.js';
 import { checkEnergies, freeEnergies } from './likelihood/free-energy.js';
+import { type PseudoOptions, pseudoLogLikelihoods } from './likelihood/pseudo.js';
 import { describeValue, seed as readSeed, refuseUnknown } from './options.js';
 import { fullParameterName, Parameters } from './parameters.js';
 import { slices } from './runtime/slices.js';
@@ -146,6 +147,14 @@ export class Model {
   /** As `annealedLogPartition`, giving up the thread every 16 ms. */
   annealedLogPartitionAsync(options: AnnealedOptions): Promise<AnnealedEstimate> {
     return annealedImportanceSamplingAsync(this.parameters, options, slices());
+  }
+
+  /**
+   * Pseudo-log-likelihood of an RBM's binary visible rows, `[rows]`, nats: `Σ_i log p(v_i | all other units)`; exact over all
+   * units, or with `stochastic` estimated from one. No likelihood, and it needs no log Z.
+   */
+  pseudoLogLikelihood(visible: Rows, options: PseudoOptions = {}): Float64Array {
+    return this.#withData(visible, (data) => pseudoLogLikelihoods(this.parameters, data, options));
   }
 
   /** The exact log-likelihood of binary visible rows, `[rows]`, nats: `−F(v) − log Z`. */

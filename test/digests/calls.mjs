@@ -221,6 +221,10 @@ class Calls {
     const normal = this.zeros(10_003 * 4);
     this.streamOf(INITIAL, 3, 0, 0).normal(4, 0.01, normal, 0, 10_003);
     this.hashFloats('normal', normal);
+    const [rows, units] = [this.zeros(9 * 4), this.zeros(9 * 4)];
+    this.stream.uniform(5, rows, 9);
+    this.stream.uniforms(5, units, 9);
+    this.hashFloats('uniform', rows, units);
   }
 
   elementwise() {
@@ -327,6 +331,23 @@ class Calls {
       const offset = this.padded(floats(48, GROUPED, 'signed'));
       tempered.settleTempered(0.5, offset, true, kind, size, KEEP.means, true, this.stream);
       this.hashLists(`settle tempered ${name}`, tempered);
+    }
+    for (const [name, kind, size] of [
+      ['bernoulli', BERNOULLI, 1],
+      ['softmax', SOFTMAX, SIZE],
+    ]) {
+      const lower = this.kernels.Activity.create(ROWS, GROUPED);
+      const bias = this.padded(floats(31, GROUPED, 'signed'));
+      lower.settleOnBias(bias, kind, size, KEEP.means, true, this.stream);
+      const upper = this.activity(ROWS, UPPER, floats(49, ROWS * UPPER, 'signed'));
+      const joining = this.weights(GROUPED, UPPER, 50, 'signed');
+      const out = this.zeros(ROWS * 8);
+      const chosen = Uint32Array.from({ length: ROWS }, (_, row) => row % (GROUPED / size));
+      for (const groups of [new Uint32Array(), chosen]) {
+        const { addPseudoLogLikelihoods } = this.kernels;
+        addPseudoLogLikelihoods(lower, true, kind, size, bias, joining, upper, BERNOULLI, 1, groups, out);
+      }
+      this.hashDoubles(`pseudo ${name}`, ...this.view(out, Float64Array));
     }
     const binary = this.ones(ROWS, LOWER, floats(43, ROWS * LOWER, 'binary'));
     const sparse = this.activity(ROWS, LOWER, floats(44, ROWS * LOWER, 'sparse'));

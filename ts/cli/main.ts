@@ -9,6 +9,7 @@ import type { ClassifyArguments } from './classify.js';
 import { type EngineOptions, withEngine } from './engine-options.js';
 import { exitStatus, Output, reportError } from './output.js';
 import type { SampleArguments } from './sample.js';
+import type { ScoreArguments } from './score.js';
 import type { ShowArguments } from './show.js';
 import type { TrainArguments } from './train.js';
 
@@ -67,6 +68,21 @@ function program(output: Output, finish: (status: number) => void): Command {
     .option('--data <dir>', 'folder that holds the files of a named set')
     .action(async (model: string, data: string, options: ClassifyArguments) =>
       finish(await (await import('./classify.js')).classify(model, data, options, output)),
+    );
+  withEngine(command('score', 'Say how likely rows are under a model, in nats a row, and how sure that is.'))
+    .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
+    .argument('<data>', 'mnist:test, another named set, or an idx file of images')
+    .option('--method <name>', 'exact, ais, free-energy or pseudo', 'exact')
+    .option('--binarise <way>', 'what becomes of intensities: sample (once), threshold or none', 'sample')
+    .option('--seed <N>', 'seed of the binarisation and of all chains', integer, 1)
+    .option('--chains <N>', 'ais: independent chains', integer, 100)
+    .option('--temperatures <N>', 'ais: steps from the base model to the model', integer, 10_000)
+    .option('--base <data>', 'ais: whose means the base model has (default: the biases of the model)')
+    .option('--reverse', 'ais: also from samples of the model, for the other end of a bracket')
+    .option('--sweeps <N>', 'ais: Gibbs sweeps before the reverse starts', integer, 10_000)
+    .option('--data <dir>', 'folder that holds the files of a named set')
+    .action(async (model: string, data: string, options: ScoreArguments) =>
+      finish(await (await import('./score.js')).score(model, data, options, output)),
     );
   withEngine(command('show', 'Say what a model is made of, and draw pictures of it.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')

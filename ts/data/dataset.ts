@@ -5,7 +5,9 @@
  * addressed by that number.
  */
 import { WakesleepError } from '../errors.js';
-import { describeValue, finiteNumber, integer, refuseUnknown } from '../options.js';
+import { noiseStream } from '../noise.js';
+import { describeValue, finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
+import { withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Runtime } from '../runtime/runtime.js';
 
@@ -124,6 +126,47 @@ export class Dataset {
     const source = (pixels ? data.bytes() : data.floats()).subarray(from, from + this.rows * columns);
     const factor = Math.fround(scale);
     return Float32Array.from(source, (value) => value * factor);
+  }
+
+  /**
+   * A new data set of binary states of these rows, read as probabilities: each number drawn once with the seed
+   * (`sample`), or on from 0.5 (`threshold`). A row's draws depend on its number in the whole set. Likelihoods of binary
+   * models are of such rows; intensities have none.
+   */
+  binarised(options: { readonly method: 'sample'; readonly seed: number } | { readonly method: 'threshold' }): Dataset {
+    const where = 'binarised()';
+    refuseUnknown(where, options, options.method === 'threshold' ? ['method'] : ['method', 'seed']);
+    const method = oneOf(where, 'method', options.method, ['sample', 'threshold'] as const);
+    const { runtime, columns, classes, name } = this.storage;
+    const values = this.values();
+    const states = new Uint8Array(values.length);
+    if (method === 'threshold') {
+      for (let place = 0; place < states.length; place += 1) states[place] = Number(values[place]! >= 0.5);
+    } else {
+      const seed = readSeed(where, (options as { readonly seed: number }).seed);
+      const stream = noiseStream(runtime, seed, 'score', 1);
+      withScratch(runtime, columns * 4, (scratch) => {
+        for (let row = 0; row < this.rows; row += 1) {
+          stream.uniforms(this.firstRow + row, scratch.handle, columns);
+          const uniforms = scratch.floats();
+          const first = row * columns;
+          for (let column = 0; column < columns; column += 1) {
+            states[first + column] = Number(uniforms[column]! < values[first + column]!);
+          }
+        }
+      });
+      stream.free();
+    }
+    const labels = classes > 0 ? { labels: this.labels(), classes } : {};
+    return createDataset(runtime, { rows: states, columns, name: `${name} (${method})`, ...labels });
+  }
+
+  /** Whether every number is 0 or 1. */
+  isBinary(): boolean {
+    const { data, pixels, columns, scale } = this.storage;
+    const source = pixels ? data.bytes() : data.floats();
+    const view = source.subarray(this.firstRow * columns, (this.firstRow + this.rows) * columns);
+    return view.every((value) => value === 0 || Math.fround(value * scale) === 1);
   }
 
   /** @internal */

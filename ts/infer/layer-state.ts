@@ -41,6 +41,7 @@ export class LayerState {
   private readonly size: number;
   private readonly drawsStates: boolean;
   private readonly noOffset: EngineBuffer;
+  private readonly kernels: Runtime['kernels'];
   private listed = false;
   private rowWeights: Float32Array = new Float32Array();
 
@@ -63,6 +64,7 @@ export class LayerState {
       runtime.kernels.Activity.create(rows, type.units(units), false),
     );
     const index = graph.layers.findIndex((layer) => layer.name === name);
+    this.kernels = runtime.kernels;
     this.noOffset = runtime.allocate(0);
     this.stream = noiseStream(runtime, seed, purpose, index);
   }
@@ -187,6 +189,33 @@ export class LayerState {
   /** As `addLogPartition`, as if unit `unit` of the lower layer of `weights` were on too. */
   addLogPartitionWith(weights: Weights, unit: number, out: EngineBuffer): void {
     this.activity.addLogPartitionWith(this.code, this.size, weights, unit, out.handle);
+  }
+
+  /**
+   * `out[row] += Σ log p(v_g | rest)` of this layer's states, nats, given `upper` with its total inputs; of every unit or
+   * softmax group g or, with `chosen`, of one for each row, times their number.
+   */
+  addPseudoLogLikelihoods(
+    bias: EngineBuffer,
+    weights: Weights,
+    upper: LayerState,
+    chosen: Uint32Array,
+    out: EngineBuffer,
+  ): void {
+    const { activity, code, size } = this;
+    this.kernels.addPseudoLogLikelihoods(
+      activity,
+      this.reads(true),
+      code,
+      size,
+      bias.handle,
+      weights,
+      upper.activity,
+      upper.code,
+      upper.size,
+      chosen,
+      out.handle,
+    );
   }
 
   /** A copy of the values, `[rows, units]`. */

@@ -8,6 +8,7 @@ pub mod lanes;
 pub mod logistic;
 pub mod memory;
 pub mod propagate;
+pub mod pseudo;
 pub mod random;
 pub mod statistics;
 pub mod sums;

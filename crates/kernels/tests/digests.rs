@@ -14,6 +14,7 @@ use wakesleep_kernels::propagate::{
     Start, add_log_partitions, add_row_dots, add_tempered_differences, propagate, settle_on_bias,
     settle_tempered, squared_distance, sum_of_values, summarise_weights,
 };
+use wakesleep_kernels::pseudo;
 use wakesleep_kernels::random::{Purpose, Stream, normal, permutation, philox};
 use wakesleep_kernels::statistics::{
     Biases, Learner, Phase, Rule, Step, add_column_sums, learn_bias, step_bias,
@@ -235,6 +236,12 @@ fn random(found: &mut Found) {
     found.hash("normal", |hash| {
         hash.floats(&numbers);
     });
+
+    let rows: Vec<f32> = (5..14).map(|row| stream().uniform(row, 0)).collect();
+    let units: Vec<f32> = (0..9).map(|unit| stream().uniform(5, unit)).collect();
+    found.hash("uniform", |hash| {
+        hash.floats(&rows).floats(&units);
+    });
 }
 
 /// A function of four numbers at once.
@@ -445,6 +452,41 @@ fn sums(found: &mut Found, pool: &Pool) {
         };
         settle_tempered(pool, &mut tempered, 0.5, Some(&offset), &settle);
         found.lists(format!("settle tempered {name}"), &mut tempered, pool);
+    }
+    for (name, kind) in KINDS {
+        let size = if let Kind::Softmax { size } = kind {
+            size
+        } else {
+            1
+        };
+        let mut lower = Activity::new(ROWS, GROUPED).unwrap();
+        let bias = padded(&floats(31, GROUPED, signed));
+        let settle = Settle {
+            kind,
+            keep: Keep::Means,
+            draw: Some(stream()),
+        };
+        settle_on_bias(pool, &mut lower, &bias, &settle);
+        let upper = activity(ROWS, UPPER, &floats(49, ROWS * UPPER, signed));
+        let joining = self::weights(GROUPED, UPPER, 50, signed);
+        let rows = pseudo::Rows {
+            lower: &lower,
+            read: Read::Lists,
+            lower_kind: kind,
+            lower_bias: floats_of(&bias),
+            weights: &joining,
+            upper: &upper,
+            upper_kind: Kind::Bernoulli,
+        };
+        let chosen: Vec<u32> = (0..ROWS)
+            .map(|row| (row % (GROUPED / size)) as u32)
+            .collect();
+        let mut out = vec![0.0; ROWS];
+        pseudo::add_pseudo_log_likelihoods(pool, rows, None, &mut out);
+        pseudo::add_pseudo_log_likelihoods(pool, rows, Some(&chosen), &mut out);
+        found.hash(format!("pseudo {name}"), |hash| {
+            hash.doubles(&out);
+        });
     }
     let binary = ones(ROWS, LOWER, &floats(43, ROWS * LOWER, binary));
     let sparse = activity(ROWS, LOWER, &floats(44, ROWS * LOWER, sparse));

@@ -78,6 +78,20 @@ impl Stream {
         self.0 = kernels::random::Stream::new(self.0.key, update, purpose(self.1), self.2, sweep);
     }
 
+    /// Uniform numbers in [0, 1) of unit 0 of rows `first..first + count`.
+    pub fn uniform(&self, first: u32, out: &mut Buffer, count: usize) {
+        for (row, value) in out.floats_mut()[..count].iter_mut().enumerate() {
+            *value = self.0.uniform(first + row as u32, 0);
+        }
+    }
+
+    /// Uniform numbers in [0, 1) of units `0..count` of a row.
+    pub fn uniforms(&self, row: u32, out: &mut Buffer, count: usize) {
+        for (unit, value) in out.floats_mut()[..count].iter_mut().enumerate() {
+            *value = self.0.uniform(row, unit as u32);
+        }
+    }
+
     /// Normal numbers times `scale` for unit `0..` of a row.
     pub fn normal(&self, row: u32, scale: f32, out: &mut Buffer, first: usize, count: usize) {
         kernels::random::normal(
@@ -783,6 +797,37 @@ pub fn exact_expectations(
     write(lower, &expectations.lower);
     write(upper, &expectations.upper);
     log_partition
+}
+
+/// `out[row] += Σ_g log p(v_g | rest)`, nats, f64: of all groups of units or, where `chosen` holds a word a row, of one group
+/// times their number. The upper activity holds total inputs.
+#[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
+#[wasm_bindgen(js_name = addPseudoLogLikelihoods)]
+pub fn add_pseudo_log_likelihoods(
+    lower: &Activity,
+    lists: bool,
+    lower_code: u32,
+    lower_size: usize,
+    lower_bias: &Buffer,
+    weights: &Weights,
+    upper: &Activity,
+    upper_code: u32,
+    upper_size: usize,
+    chosen: &[u32],
+    out: &mut Buffer,
+) {
+    let rows = kernels::pseudo::Rows {
+        lower: &lower.0,
+        read: read(lists),
+        lower_kind: kind(lower_code, lower_size),
+        lower_bias: lower_bias.floats(),
+        weights: &weights.0,
+        upper: &upper.0,
+        upper_kind: kind(upper_code, upper_size),
+    };
+    let chosen = (!chosen.is_empty()).then_some(chosen);
+    let out = &mut out.doubles_mut()[..lower.0.rows()];
+    with_pool(|pool| kernels::pseudo::add_pseudo_log_likelihoods(pool, rows, chosen, out));
 }
 
 /// Of annealed log-weights (f64): the log of their mean, of the mean less and plus three standard errors, the standard

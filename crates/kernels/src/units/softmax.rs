@@ -95,6 +95,15 @@ fn largest(x: &[f32]) -> f32 {
     )
 }
 
+/// `log Σ e^x`, in f64.
+pub fn log_sum_exp(x: &[f64]) -> f64 {
+    let largest = x.iter().fold(
+        f64::NEG_INFINITY,
+        |largest, &x| if x > largest { x } else { largest },
+    );
+    largest + libm::log(total(x.iter().map(|&x| libm::exp(x - largest))))
+}
+
 /// `Σ_groups log Σ e^x` in nats, in f64.
 pub fn log_partition(inputs: &[f32], size: usize) -> f64 {
     total(inputs.chunks_exact(size).map(|x| {

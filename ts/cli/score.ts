@@ -1,0 +1,157 @@
+/** `wakesleep score`: log-likelihoods of rows in nats, by what is exact or by an estimate that says what it is worth. */
+import type { Dataset } from '../data/dataset.js';
+import { type Engine, load } from '../engine.js';
+import { WakesleepError } from '../errors.js';
+import { type AnnealedEstimate, type Bracket, bracketOf } from '../likelihood/annealed.js';
+import type { Model } from '../model.js';
+import { oneOf } from '../options.js';
+import { loadRows } from './data.js';
+import { type EngineOptions, engineOptions } from './engine-options.js';
+import { openModel } from './model-source.js';
+import { exitStatus, type Output, withThousands } from './output.js';
+import { showShare } from './progress.js';
+
+/** What the command line gives. */
+export interface ScoreArguments extends EngineOptions {
+  readonly method: string;
+  readonly binarise: string;
+  readonly seed: number;
+  readonly chains: number;
+  readonly temperatures: number;
+  readonly reverse?: boolean;
+  readonly sweeps: number;
+  readonly base?: string;
+  readonly data?: string;
+}
+
+const METHODS = ['exact', 'ais', 'free-energy', 'pseudo'] as const;
+
+/** Prints the mean over rows with its uncertainty. */
+export async function score(path: string, name: string, options: ScoreArguments, output: Output): Promise<number> {
+  const method = oneOf('score', 'method', options.method, METHODS);
+  const engine = await load(engineOptions(options));
+  try {
+    const model = openModel(engine, path);
+    const { rows } = await loadRows(engine, name, { dataFolder: options.data });
+    const data = binaryRows(rows, name, options);
+    output.remark(`${withThousands(data.rows)} rows of ${name}, ${binarisation(rows, options)}.`);
+    if (method === 'pseudo') report(output, 'pseudo-log-likelihood', model.pseudoLogLikelihood(data));
+    else if (method === 'free-energy') report(output, 'minus free energy (log Z is left out)', negated(model, data));
+    else if (method === 'exact') report(output, 'log-likelihood', model.logLikelihood(data));
+    else await annealed(engine, model, data, options, output);
+    return exitStatus.done;
+  } finally {
+    engine.close();
+  }
+}
+
+/** Rows of states: intensities are drawn once, or refused. */
+function binaryRows(rows: Dataset, name: string, { binarise, seed }: ScoreArguments): Dataset {
+  const way = oneOf('score', 'binarise', binarise, ['sample', 'threshold', 'none'] as const);
+  if (rows.isBinary()) return rows;
+  if (way === 'sample') return rows.binarised({ method: 'sample', seed });
+  if (way === 'threshold') return rows.binarised({ method: 'threshold' });
+  const message = `The rows of ${name} are intensities, whose free energies are not nats; give \`--binarise sample\` or \`threshold\`.`;
+  throw new WakesleepError('DATA_INVALID', message, { given: 'intensities', wanted: 'rows of 0 and 1', where: name });
+}
+
+function binarisation(rows: Dataset, { binarise, seed }: ScoreArguments): string {
+  if (rows.isBinary()) return 'binary as they are';
+  return binarise === 'sample' ? `binarised by sampling once with seed ${seed}` : 'on from an intensity of 0.5';
+}
+
+function negated(model: Model, data: Dataset): Float64Array {
+  return model.freeEnergy(data).map((energy) => -energy);
+}
+
+interface Moments {
+  readonly mean: number;
+  /** Of the mean over rows. */
+  readonly standardError: number;
+}
+
+function moments(values: Float64Array): Moments {
+  let sum = 0;
+  for (const value of values) sum += value;
+  const mean = sum / Math.max(1, values.length);
+  let squares = 0;
+  for (const value of values) squares += (value - mean) * (value - mean);
+  const standardError = Math.sqrt(squares / Math.max(1, values.length - 1) / Math.max(1, values.length));
+  return { mean, standardError };
+}
+
+function report(output: Output, quantity: string, values: Float64Array): void {
+  const { mean, standardError } = moments(values);
+  output.object({ type: 'score', quantity, rows: values.length, mean, standardError, unit: 'nats per row' });
+  output.line(`${mean.toFixed(2)} nats a row: ${quantity}, mean of ${withThousands(values.length)} rows`);
+  output.line(`± ${(3 * standardError).toFixed(2)}, three standard errors of that mean over rows`);
+}
+
+async function annealed(
+  engine: Engine,
+  model: Model,
+  data: Dataset,
+  options: ScoreArguments,
+  output: Output,
+): Promise<void> {
+  const base =
+    options.base === undefined
+      ? {}
+      : { base: (await loadRows(engine, options.base, { dataFolder: options.data })).rows };
+  const { chains, temperatures, seed, sweeps } = options;
+  const run = async (direction: 'forward' | 'reverse') => {
+    const bar = await showShare(`annealing, ${direction}`);
+    const start = direction === 'reverse' ? { start: { sweeps } } : {};
+    const onProgress = ({ share }: { readonly share: number }) => bar.at(share);
+    try {
+      const given = { seed, chains, temperatures, direction, onProgress, ...start, ...base };
+      return await model.annealedLogPartitionAsync(given);
+    } finally {
+      bar.end();
+    }
+  };
+  const forward = await run('forward');
+  const reverse = options.reverse === true ? await run('reverse') : undefined;
+  const energies = moments(negated(model, data));
+  reportAnnealed(output, energies, data.rows, forward, reverse && bracketOf(forward, reverse));
+}
+
+function reportAnnealed(
+  output: Output,
+  energies: Moments,
+  rows: number,
+  forward: AnnealedEstimate,
+  bracket: Bracket | undefined,
+): void {
+  const nats = (logZ: number) => energies.mean - logZ;
+  const [mean, low, high] = [nats(forward.logPartition), nats(forward.high), nats(forward.low)];
+  const { logWeights: _, ...estimate } = forward;
+  const ends = bracket && { low: nats(bracket.high), high: nats(bracket.low), width: bracket.width };
+  const warnings = bracket?.warnings ?? forward.warnings;
+  output.object({
+    type: 'score',
+    quantity: 'log-likelihood by annealed importance sampling',
+    rows,
+    mean,
+    low,
+    high,
+    standardErrorOverRows: energies.standardError,
+    unit: 'nats per row',
+    estimate,
+    ...(ends === undefined ? {} : { bracket: ends }),
+    warnings,
+  });
+  output.line(`${mean.toFixed(2)} nats a row: log-likelihood by annealed importance sampling, ${rows} rows`);
+  const most = Number.isFinite(high) ? high.toFixed(2) : 'no upper end';
+  output.line(`${low.toFixed(2)} to ${most}: log Z less and plus three standard errors of the mean weight`);
+  if (ends !== undefined) {
+    output.line(
+      `${ends.low.toFixed(2)} to ${ends.high.toFixed(2)}: the bracket of forward and reverse mean log-weights`,
+    );
+  }
+  output.line(
+    `log Z ${forward.logPartition.toFixed(2)}, ${forward.chains} chains of ${forward.temperatures} steps, effective sample size ${forward.effectiveSampleSize.toFixed(1)}`,
+  );
+  output.line(`± ${(3 * energies.standardError).toFixed(2)}, three standard errors over rows`);
+  for (const warning of warnings) output.remark(`Careful: ${warning}`);
+}

@@ -56,8 +56,9 @@ impl Model {
         }
     }
 
+    /// With the base measures of both states.
     fn minus_energy(&self, v: &[f64], h: &[f64]) -> f64 {
-        let mut sum = 0.0;
+        let mut sum = log_base(&self.lower, v) + log_base(&self.upper, h);
         for (v, b) in v.iter().zip(&self.lower_bias) {
             sum += v * f64::from(*b);
         }
@@ -110,34 +111,61 @@ fn units(layer: &[Group]) -> usize {
     layer.iter().map(|group| group.units).sum()
 }
 
-/// All states of a layer: every string of zeros and ones that has one unit on in each softmax group.
+/// All states of a layer: every row of whole numbers that its units allow.
 fn all_states(layer: &[Group]) -> Vec<Vec<f64>> {
-    let n = units(layer);
-    (0..1usize << n)
-        .map(|bits| {
-            (0..n)
-                .map(|unit| (bits >> unit & 1) as f64)
-                .collect::<Vec<f64>>()
-        })
-        .filter(|state| {
-            let mut first = 0;
-            layer.iter().all(|group| {
-                let part = &state[first..first + group.units];
-                first += group.units;
-                match group.kind {
-                    Kind::Bernoulli => true,
-                    Kind::Softmax { size } => part
-                        .chunks(size)
-                        .all(|group| group.iter().sum::<f64>() == 1.0),
-                }
-            })
-        })
-        .collect()
+    let mut rows: Vec<Vec<f64>> = vec![vec![]];
+    for group in layer {
+        let (blocks, choices): (usize, Vec<Vec<f64>>) = match group.kind {
+            Kind::Softmax { size } => {
+                let one_hot = |on| {
+                    (0..size)
+                        .map(|unit| f64::from(u8::from(unit == on)))
+                        .collect()
+                };
+                (group.units / size, (0..size).map(one_hot).collect())
+            }
+            Kind::Bernoulli => (group.units, vec![vec![0.0], vec![1.0]]),
+            Kind::Binomial { copies } | Kind::SteppedSigmoid { copies } => (
+                group.units,
+                (0..=copies).map(|s| vec![f64::from(s)]).collect(),
+            ),
+            kind => panic!("{kind:?} has no finite number of states"),
+        };
+        for _ in 0..blocks {
+            let extended = |row: &Vec<f64>| {
+                let with = |choice: &Vec<f64>| [&row[..], &choice[..]].concat();
+                choices.iter().map(with).collect::<Vec<_>>()
+            };
+            rows = rows.iter().flat_map(extended).collect();
+        }
+    }
+    rows
+}
+
+/// `log m` of a layer's state.
+fn log_base(layer: &[Group], state: &[f64]) -> f64 {
+    let mut rest = state;
+    let mut sum = 0.0;
+    for group in layer {
+        let (own, after) = rest.split_at(group.units);
+        let own: Vec<f32> = own.iter().map(|&s| s as f32).collect();
+        sum += group.kind.log_base(&own);
+        rest = after;
+    }
+    sum
 }
 
 fn models() -> Vec<Model> {
     let (binary, groups) = (bernoulli(5), softmax(2, 3));
-    let layers: [(&[Group], &[Group]); 8] = [
+    let counted = |kind, units| Group { kind, units };
+    let binomial = counted(Kind::Binomial { copies: 3 }, 3);
+    let stepped = counted(Kind::SteppedSigmoid { copies: 4 }, 2);
+    let layers: [(&[Group], &[Group]); 13] = [
+        (&[binomial], &[binary]),
+        (&[binary], &[stepped]),
+        (&[stepped], &[binomial]),
+        (&[binomial, softmax(1, 3)], &[stepped, bernoulli(1)]),
+        (&[groups], &[binomial]),
         (&[binary], &[bernoulli(7)]),
         (&[binary], &[groups]),
         (&[groups], &[binary]),
@@ -162,7 +190,10 @@ fn models() -> Vec<Model> {
 fn assert_close(fast: &[f64], slow: &[f64]) {
     assert_eq!(fast.len(), slow.len());
     for (fast, slow) in fast.iter().zip(slow) {
-        assert!((fast - slow).abs() < 1e-12, "{fast} is not {slow}");
+        assert!(
+            (fast - slow).abs() < 1e-12 * slow.abs().max(1.0),
+            "{fast} is not {slow}"
+        );
     }
 }
 
@@ -293,4 +324,89 @@ fn what_is_too_large_is_refused_and_the_other_side_taken_where_it_is_not() {
     let model = Model::new(&[bernoulli(30)], &[bernoulli(30)], 1.0, 1);
     assert!(log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).is_none());
     assert!(expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).is_none());
+}
+
+/// Binomial units are copies of binary ones: the same log Z, and each average the sum of those of its copies.
+#[test]
+fn a_binomial_unit_is_so_many_binary_ones() {
+    let binomial = Group {
+        kind: Kind::Binomial { copies: 3 },
+        units: 2,
+    };
+    let model = Model::new(&[binomial], &[bernoulli(4)], 1.0, 21);
+    let six = |row: &[f32]| row.iter().flat_map(|&x| [x; 3]).collect::<Vec<f32>>();
+    let copied = Model {
+        lower: vec![bernoulli(6)],
+        upper: vec![bernoulli(4)],
+        weights: model.weights.chunks(2).flat_map(six).collect(),
+        lower_bias: six(&model.lower_bias),
+        upper_bias: model.upper_bias.clone(),
+    };
+    for side in [Enumerate::Lower, Enumerate::Upper] {
+        let (z, averages) = expectations(&Pool::SERIAL, &model.machine(), side).unwrap();
+        let (copied_z, of_copies) = expectations(&Pool::SERIAL, &copied.machine(), side).unwrap();
+        assert!((z - copied_z).abs() < 1e-12);
+        let sums: Vec<f64> = of_copies.lower.chunks(3).map(|x| x.iter().sum()).collect();
+        assert_close(&averages.lower, &sums);
+        assert_close(&averages.upper, &of_copies.upper);
+    }
+}
+
+/// Sides that are not enumerated may be of any family: log Z is the log of `Σ_h m(h) e^(c h) ∫ m(v) e^(v x) dv`, and
+/// its slopes are the averages.
+#[test]
+fn a_side_of_real_numbers_is_summed_in_closed_form() {
+    let kinds = [
+        Kind::Gaussian,
+        Kind::TruncatedNormal,
+        Kind::ReplicatedSoftmax { length: 4 },
+    ];
+    for kind in kinds {
+        let real = Group { kind, units: 3 };
+        let mut model = Model::new(&[real], &[bernoulli(4)], 0.8, 30);
+        let (log_z, averages) =
+            expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+        let slow: f64 = all_states(&model.upper)
+            .iter()
+            .map(|h| {
+                let inputs: Vec<f64> = (0..3)
+                    .map(|i| {
+                        let into = |j: usize| h[j] * f64::from(model.weights[j * 3 + i]);
+                        f64::from(model.lower_bias[i]) + (0..4).map(into).sum::<f64>()
+                    })
+                    .collect();
+                let bias = |j: usize| h[j] * f64::from(model.upper_bias[j]);
+                let blocks = inputs.chunks(kind.block(3));
+                let sum: f64 = blocks.map(|x| kind.block_log_partition(x)).sum();
+                libm::exp(sum + (0..4).map(bias).sum::<f64>())
+            })
+            .sum();
+        assert!((log_z - libm::log(slow)).abs() < 1e-12, "{kind:?}");
+        for place in 0..12 {
+            let slope = slope_of(&mut model, place);
+            assert!(
+                (slope - averages.products[place]).abs() < 1e-5,
+                "{kind:?}: {slope} is not {}",
+                averages.products[place]
+            );
+        }
+        assert_eq!(states(&[real]), None);
+        assert_eq!(
+            log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Lower),
+            None
+        );
+    }
+}
+
+/// d log Z / d weight, by a central difference.
+fn slope_of(model: &mut Model, place: usize) -> f64 {
+    let middle = model.weights[place];
+    let mut at = |weight: f32| {
+        model.weights[place] = weight;
+        log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap()
+    };
+    let (above, below) = (middle + 1e-3, middle - 1e-3);
+    let slope = (at(above) - at(below)) / (f64::from(above) - f64::from(below));
+    model.weights[place] = middle;
+    slope
 }

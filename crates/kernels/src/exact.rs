@@ -14,6 +14,7 @@
 //!    up, and they are added to the row of the unit that was on.
 
 use crate::disjoint::{Disjoint, Pool};
+use crate::normalisable::{gaussian_pair, is_gaussian_pair};
 use crate::sums::{LogSum, total};
 use crate::units::Kind;
 use core::ops::Range;
@@ -80,8 +81,12 @@ pub fn states(layer: &[Group]) -> Option<u64> {
     })
 }
 
-/// `log Z`, nats; `None` where the side has more states than `MAX_STATES`.
+/// `log Z`, nats; `None` where the side has more states than `MAX_STATES`. Two Gaussian layers need no enumeration; their
+/// log Z is infinite where they cannot be normalised.
 pub fn log_partition(pool: &Pool, machine: &Machine, side: Enumerate) -> Option<f64> {
+    if side == Enumerate::Fewer && is_gaussian_pair(machine) {
+        return Some(gaussian_pair(machine).0);
+    }
     Some(Problem::new(machine, side)?.log_partition(pool))
 }
 
@@ -91,6 +96,9 @@ pub fn expectations(
     machine: &Machine,
     side: Enumerate,
 ) -> Option<(f64, Expectations)> {
+    if side == Enumerate::Fewer && is_gaussian_pair(machine) {
+        return Some(gaussian_pair(machine));
+    }
     let problem = Problem::new(machine, side)?;
     let log_partition = problem.log_partition(pool);
     let sums = problem.sums(log_partition);

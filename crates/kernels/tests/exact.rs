@@ -7,6 +7,7 @@ use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::exact::{
     Enumerate, Expectations, Group, Machine, expectations, log_partition, states,
 };
+use wakesleep_kernels::normalisable::{Normalisable, normalisable};
 use wakesleep_kernels::units::Kind;
 
 fn bernoulli(units: usize) -> Group {
@@ -409,4 +410,88 @@ fn slope_of(model: &mut Model, place: usize) -> f64 {
     let slope = (at(above) - at(below)) / (f64::from(above) - f64::from(below));
     model.weights[place] = middle;
     slope
+}
+
+fn real(kind: Kind, units: usize) -> Group {
+    Group { kind, units }
+}
+
+/// Two Gaussian units a side by quadrature over the upper ones, the lower ones in closed form; averages are slopes.
+#[test]
+fn two_gaussian_layers_have_their_log_z_in_closed_form() {
+    let gaussian = real(Kind::Gaussian, 2);
+    let mut model = Model::new(&[gaussian], &[gaussian], 0.6, 3);
+    let (log_z, averages) =
+        expectations(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap();
+    let (n, end) = (400, 14.0);
+    let step = 2.0 * end / f64::from(n);
+    let at = |i: i32| -end + step * f64::from(i);
+    let mut sum = 0.0;
+    for h in (0..=n).flat_map(|i| (0..=n).map(move |j| [at(i), at(j)])) {
+        let input = |i: usize| {
+            let into = |j: usize| h[j] * f64::from(model.weights[j * 2 + i]);
+            f64::from(model.lower_bias[i]) + into(0) + into(1)
+        };
+        let own = |j: usize| h[j] * f64::from(model.upper_bias[j]) - 0.5 * h[j] * h[j];
+        let below = 0.5 * (input(0) * input(0) + input(1) * input(1));
+        sum += libm::exp(own(0) + own(1) + below) * step * step;
+    }
+    let slow = libm::log(sum * 2.0 * std::f64::consts::PI);
+    assert!((log_z - slow).abs() < 1e-9, "{log_z} is not {slow}");
+    for place in 0..4 {
+        let slope = slope_of(&mut model, place);
+        assert!((slope - averages.products[place]).abs() < 1e-4, "{slope}");
+    }
+    for unit in 0..2 {
+        let middle = model.lower_bias[unit];
+        let mut at = |bias: f32| {
+            model.lower_bias[unit] = bias;
+            log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer).unwrap()
+        };
+        let (above, below) = (middle + 1e-3, middle - 1e-3);
+        let slope = (at(above) - at(below)) / (f64::from(above) - f64::from(below));
+        model.lower_bias[unit] = middle;
+        assert!((slope - averages.lower[unit]).abs() < 1e-4, "{slope}");
+    }
+    model.weights = vec![1.0, 0.0, 0.0, 0.2];
+    let none = log_partition(&Pool::SERIAL, &model.machine(), Enumerate::Fewer);
+    assert_eq!(none, Some(f64::INFINITY));
+}
+
+#[test]
+fn what_cannot_be_normalised_is_found() {
+    use Normalisable::{No, Unknown, Yes};
+    let (g, t) = (Kind::Gaussian, Kind::TruncatedNormal);
+    // `[upper, lower]`; a weight of −2 only matters where states may be negative.
+    let cases: [(Kind, Kind, [f32; 4], Normalisable); 14] = [
+        (g, g, [0.9, 0.0, 0.0, -0.9], Yes),
+        (g, g, [0.9, 0.9, 0.0, 0.0], No),
+        (g, g, [1.0, 0.0, 0.0, 0.0], No),
+        (g, g, [0.0, 0.0, 0.0, -1.1], No),
+        (t, t, [-2.0, 0.4, 0.4, -2.0], Yes),
+        (t, t, [1.0, -2.0, 0.0, 0.0], No),
+        (t, t, [0.9, 0.9, 0.9, 0.9], Unknown),
+        (g, t, [0.8, 0.0, -0.8, 0.0], Yes),
+        (g, t, [0.8, 0.0, 0.8, 0.0], Unknown),
+        (g, t, [0.8, 0.7, 0.0, 0.0], No),
+        // The norm is of a truncated unit's weights: below, that is a column.
+        (t, g, [0.8, 0.0, 0.7, 0.0], No),
+        (t, g, [0.8, -0.8, 0.0, 0.0], Yes),
+        (t, g, [0.8, 0.8, 0.0, 0.0], Unknown),
+        (g, Kind::Bernoulli, [50.0, 50.0, 50.0, 50.0], Yes),
+    ];
+    for (lower, upper, weights, wanted) in cases {
+        let mut model = Model::new(&[real(lower, 2)], &[real(upper, 2)], 1.0, 1);
+        model.weights = weights.to_vec();
+        let found = normalisable(&model.machine());
+        assert_eq!(found, wanted, "{lower:?} {upper:?} {weights:?}");
+    }
+    let mut model = Model::new(&[real(g, 2)], &[real(t, 2)], 0.1, 1);
+    assert_eq!(normalisable(&model.machine()), Yes);
+    model.weights[3] = f32::NAN;
+    assert_ne!(normalisable(&model.machine()), Yes);
+    // Labels beside a Gaussian layer do not count, whatever their weights.
+    let mut model = Model::new(&[real(g, 2), softmax(1, 2)], &[real(g, 2)], 0.3, 1);
+    model.weights[2] = 9.0;
+    assert_eq!(normalisable(&model.machine()), Yes);
 }

@@ -8,7 +8,6 @@ use crate::lanes::{F32x4, LINE};
 use crate::logistic::logistic;
 use crate::random::Stream;
 
-#[inline(always)]
 pub(crate) fn settle(index: usize, row: Row<'_>, copies: u32, keep: Keep, draw: Option<Stream>) {
     let all = F32x4::splat(copies as f32);
     let states = draw.map(|stream| {

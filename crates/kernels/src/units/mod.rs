@@ -93,20 +93,26 @@ impl Settle {
         if self.draw.is_none() && self.keep == Keep::Inputs {
             return;
         }
-        let (keep, draw) = (self.keep, self.draw);
         match self.kind {
-            Kind::Bernoulli => bernoulli::settle(index, row, keep, draw),
-            Kind::Softmax { size } => softmax::settle(index, row, size, keep, draw),
-            Kind::Binomial { copies } => binomial::settle(index, row, copies, keep, draw),
-            Kind::SteppedSigmoid { copies } => {
-                stepped_sigmoid::settle(index, row, copies, keep, draw)
-            }
-            Kind::Relu { noise } => relu::settle(index, row, noise, keep, draw),
-            Kind::TruncatedNormal => truncated_normal::settle(index, row, keep, draw),
-            Kind::Gaussian => gaussian::settle(index, row, keep, draw),
-            Kind::ReplicatedSoftmax { length } => {
-                replicated_softmax::settle(index, row, length, keep, draw)
-            }
+            Kind::Bernoulli => bernoulli::settle(index, row, self.keep, self.draw),
+            Kind::Softmax { size } => softmax::settle(index, row, size, self.keep, self.draw),
+            kind => settle_real(kind, index, row, self.keep, self.draw),
+        }
+    }
+}
+
+/// Means and states of one row of units that are not binary. One copy of this code serves all callers.
+#[inline(never)]
+fn settle_real(kind: Kind, index: usize, row: Row<'_>, keep: Keep, draw: Option<Stream>) {
+    match kind {
+        Kind::Bernoulli | Kind::Softmax { .. } => unreachable!("binary units settle by themselves"),
+        Kind::Binomial { copies } => binomial::settle(index, row, copies, keep, draw),
+        Kind::SteppedSigmoid { copies } => stepped_sigmoid::settle(index, row, copies, keep, draw),
+        Kind::Relu { noise } => relu::settle(index, row, noise, keep, draw),
+        Kind::TruncatedNormal => truncated_normal::settle(index, row, keep, draw),
+        Kind::Gaussian => gaussian::settle(index, row, keep, draw),
+        Kind::ReplicatedSoftmax { length } => {
+            replicated_softmax::settle(index, row, length, keep, draw);
         }
     }
 }

@@ -75,7 +75,7 @@ fn mean_lanes(x: F32x4, noise: Noise) -> F32x4 {
         0.541_990_4,
         0.283_817_23,
         0.248_625_41,
-        0.122_354_276,
+        0.122_354_28,
     ];
     let c = F32x4::splat;
     let d = deviation(x, noise);

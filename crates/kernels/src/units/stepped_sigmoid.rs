@@ -19,7 +19,6 @@ use crate::sums::total;
 /// Beyond this distance from zero a copy's chance is 0 or 1.
 const CERTAIN: f32 = 17.0;
 
-#[inline(always)]
 pub(crate) fn settle(index: usize, row: Row<'_>, copies: u32, keep: Keep, draw: Option<Stream>) {
     let lines = row.values.len();
     let one = F32x4::splat(1.0);
@@ -30,10 +29,8 @@ pub(crate) fn settle(index: usize, row: Row<'_>, copies: u32, keep: Keep, draw: 
             for copy in uncertain.clone() {
                 let chances = chances_of(&inputs, copy);
                 let uniform = stream.uniform_line(index as u32, copy as usize * lines + line);
-                for k in 0..4 {
-                    let on = uniform[k].less(chances.0[k]).choose(one, F32x4::ZERO);
-                    sums.0[k] = sums.0[k].add(on);
-                }
+                let on = Line(uniform).zip(chances, |u, p| u.less(p).choose(one, F32x4::ZERO));
+                sums = sums.add(on);
             }
             let sure = Line::splat(uncertain.start as f32);
             sums.add(sure).zip(inputs, F32x4::or_nan_of)

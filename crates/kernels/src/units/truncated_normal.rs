@@ -16,7 +16,6 @@ use crate::random::{Stream, inverse_normal};
 /// Below this input, asymptotic forms.
 const TAIL: f64 = -5.0;
 
-#[inline(always)]
 pub(crate) fn settle(index: usize, row: Row<'_>, keep: Keep, draw: Option<Stream>) {
     let states = draw.map(|stream| {
         move |line: usize, inputs: Line| {

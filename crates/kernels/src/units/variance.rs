@@ -26,6 +26,23 @@ pub fn log_partition_offset(deviation: &[f32], natural_bias: &[f32]) -> f64 {
     total(units.map(|(&d, &b)| libm::log(f64::from(d)) - 0.5 * f64::from(b) * f64::from(b)))
 }
 
+/// Half the sum of a vector's squares: of a natural bias, what a Gaussian layer adds to a free energy.
+pub fn half_squares(vector: &[f32]) -> f64 {
+    total(vector.iter().map(|&x| 0.5 * f64::from(x) * f64::from(x)))
+}
+
+/// The natural logarithm.
+pub fn log_of(x: f64) -> f64 {
+    libm::log(x)
+}
+
+/// `out = values · factors`: biases into natural ones.
+pub fn multiply_vectors(values: &[f32], factors: &[f32], out: &mut [f32]) {
+    for ((out, value), factor) in out.iter_mut().zip(values).zip(factors) {
+        *out = value * factor;
+    }
+}
+
 /// `value ← (value − shift) · factor`, column by column. Lists are dropped.
 pub fn shift_and_scale_columns(activity: &mut Activity, shift: &[f32], factor: &[f32]) {
     let (units, lines) = (activity.units(), activity.lines());

@@ -9,17 +9,19 @@
  */
 
 import { WakesleepError } from '../errors.js';
-import { biasName, unitsOf, upwardBiasName } from '../graph/graph.js';
+import { biasName, layerOf, unitsOf, upwardBiasName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
 import { downwardDrive, upwardDrives } from '../infer/drives.js';
 import { LayerState, type Settling } from '../infer/layer-state.js';
 import { type Passing, Source } from '../infer/source.js';
 import { finiteNumber, freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
 import { withScratch } from '../runtime/allocation.js';
+import { unitType } from '../units/index.js';
 import { MachineUpdate, type Phase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
 import { readSchedule, type Schedule, scheduled } from './schedule.js';
 import { drawOrder, type Training, type TrainingLoop } from './training.js';
+import { VarianceUpdates } from './variance.js';
 
 /** What `contrastiveDivergence()` takes; everything has a default. */
 export interface ContrastiveDivergenceOptions {
@@ -136,13 +138,18 @@ export function* runContrastiveDivergence(
   const upperBias = parameters.bias(upwardBiasName(graph, machine.upper));
   const kept = options.statistics === 'states' ? 'states' : 'means';
   const updates = training.own(new MachineUpdate(parameters, machine, rows));
+  const variances = training.own(new VarianceUpdates(parameters, machine, rows));
   const order = training.own(runtime.allocate(data.rows * 4));
 
-  if (progress.epoch === 0 && progress.batch === 0 && options.initialBias === 'data') biasFromData(training, depth);
+  if (progress.epoch === 0 && progress.batch === 0) {
+    standardiseFromData(training, depth);
+    if (options.initialBias === 'data') biasFromData(training, depth);
+  }
   const persistent = options.chains === 'persistent';
   let chainsRun = false;
   if (training.restored.size > 0) {
     updates.restore(training.restored);
+    variances.restore(training.restored);
     const chains = training.restored.get(CHAINS);
     if (persistent && chains !== undefined) {
       h1.setRows(rows);
@@ -151,7 +158,7 @@ export function* runContrastiveDivergence(
     }
   }
   training.offer(() => {
-    const tensors = updates.tensors();
+    const tensors = new Map([...updates.tensors(), ...variances.tensors()]);
     if (chainsRun) tensors.set(CHAINS, h1.statesOf(runtime, rows));
     return tensors;
   });
@@ -214,7 +221,9 @@ export function* runContrastiveDivergence(
         upper: h1,
       };
       const momentum = scheduled(options.momentum, progress.epoch, share);
-      updates.apply(positive, negative, { learningRate, momentum, weightCost: options.weightCost }, update);
+      const step = { learningRate, momentum, weightCost: options.weightCost };
+      variances.apply(positive, negative, step, update);
+      updates.apply(positive, negative, step, update);
       progress.updates += 1;
       progress.batch += 1;
       if (progress.batch < batches) yield;
@@ -229,7 +238,12 @@ export function* runContrastiveDivergence(
 /** The largest size of a bias that is set from data: a mean of about 0.02 or 0.98. */
 const LARGEST_BIAS = 4;
 
-/** Sets the biases of layers that hold data or labels to the log-odds of their means. */
+/** Takes the statistics that standardise the data, where the machine holds data of a layer that asks for it. */
+function standardiseFromData({ parameters, data }: Training, depth: number): void {
+  if (depth === 0) parameters.scaledLayer(stackOf(parameters.graph).visible)?.standardise(data);
+}
+
+/** Sets the biases of layers that hold data or labels as their units start from means: to log-odds, or the means. */
 function biasFromData({ parameters, data }: Training, depth: number): void {
   const { graph, runtime } = parameters;
   const { visible, label, machines } = stackOf(graph);
@@ -238,14 +252,24 @@ function biasFromData({ parameters, data }: Training, depth: number): void {
     const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
     if (means === undefined) continue;
     const units = unitsOf(graph, lower);
+    const spec = layerOf(graph, lower).units;
+    const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
+    const scaled = parameters.scaledLayer(lower);
+    if (scaled !== undefined) {
+      scaled.startFromData(data);
+      continue;
+    }
     const odds = withScratch(runtime, units * 4, (scratch) => {
       const values = scratch.floats();
-      means.forEach((mean, unit) => {
-        const p = Math.min(Math.max(mean, 1e-4), 1 - 1e-4);
-        values[unit] = p / (1 - p);
+      starts.forEach((start, unit) => {
+        values[unit] = 'odds' in start ? start.odds : 1;
       });
       runtime.kernels.elementwise(1, scratch.handle);
-      return Array.from(scratch.floats(), (value) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS));
+      const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
+      return Array.from(scratch.floats(), (value, unit) => {
+        const start = starts[unit]!;
+        return 'odds' in start ? clipped(value) : start.bias;
+      });
     });
     parameters.write(biasName(lower), odds);
   }

@@ -29,8 +29,11 @@ export function checkEnergies(parameters: Parameters, machine: Machine, what: st
 export function freeEnergies(parameters: Parameters, data: Dataset, depth: number, labels: boolean): Float64Array {
   const energies = new Float64Array(data.rows);
   const machine = stackOf(parameters.graph).machines[depth]!;
-  const layers = [machine.upper, ...machine.connections.map(({ lower }) => lower)];
-  const constant = layers.reduce((sum, name) => sum + freeEnergyOffset(parameters, name), 0);
+  const lowers = machine.connections.map(({ lower }) => lower);
+  const below = lowers.reduce((sum, name) => sum + freeEnergyOffset(parameters, name), 0);
+  const above = freeEnergyOffset(parameters, machine.upper);
+  const lengths = depth === 0 ? lengthsOf(parameters, lowers, data) : undefined;
+  const constant = (row: number) => below + above * (lengths === undefined ? 1 : lengths[row]! * lengths[row]!);
   withBlocks(parameters, data, depth, labels, (source, upper, first, rows, out) => {
     const bias = parameters.bias(upwardBiasName(parameters.graph, machine.upper));
     upper.infer(upwardDrives(parameters, machine, source.lowers), bias, { keep: 'inputs' });
@@ -44,9 +47,18 @@ export function freeEnergies(parameters: Parameters, data: Dataset, depth: numbe
       out
         .doubles()
         .subarray(0, rows)
-        .map((value) => constant - value),
+        .map((value, row) => constant(first + row) - value),
       first,
     );
   });
   return energies;
+}
+
+/** The lengths of rows that are counts, by which biases above are multiplied; undefined for other data. */
+function lengthsOf({ graph }: Parameters, lowers: readonly string[], data: Dataset): Float64Array | undefined {
+  const counted = lowers.some((name) => {
+    const { units } = layerOf(graph, name);
+    return unitType(units).countsDraws === true;
+  });
+  return counted ? data.rowSums() : undefined;
 }

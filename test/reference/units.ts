@@ -123,7 +123,7 @@ function repeatsOf(layer: PointLayer): number {
 }
 
 /** Whether a layer's states can be listed one by one. */
-export function isFinite(layer: PointLayer): boolean {
+export function hasFinitelyManyStates(layer: PointLayer): boolean {
   return layer.type !== 'gaussian' && layer.type !== 'truncatedNormal';
 }
 
@@ -219,7 +219,7 @@ export function meanLowerByPoints(rbm: PointRbm, h: readonly number[]): number[]
 /** log Z: all points of one side, the other side's blocks summed one by one. */
 export function logPartitionByPoints(rbm: PointRbm): number {
   const [lower, upper] = [blocksOf(rbm.lower, rbm.b), blocksOf(rbm.upper, rbm.c, repeatsOf(rbm.lower))];
-  const fromUpper = isFinite(rbm.upper) || !isFinite(rbm.lower);
+  const fromUpper = hasFinitelyManyStates(rbm.upper) || !hasFinitelyManyStates(rbm.lower);
   const [listed, summed] = fromUpper ? [upper, lower] : [lower, upper];
   const weight = (i: number, j: number) => (fromUpper ? rbm.W[j]![i]! : rbm.W[i]![j]!);
   const width = fromUpper ? rbm.b.length : rbm.c.length;

@@ -9,8 +9,8 @@
  */
 
 import { WakesleepError } from '../errors.js';
-import { biasName, layerOf, unitsOf, upwardBiasName } from '../graph/graph.js';
-import { stackOf } from '../graph/machines.js';
+import { biasName, type Graph, layerOf, unitsOf, unsuitable, upwardBiasName } from '../graph/graph.js';
+import { type Machine, stackOf } from '../graph/machines.js';
 import { downwardDrive, upwardDrives } from '../infer/drives.js';
 import { LayerState, type Settling } from '../infer/layer-state.js';
 import { type Passing, Source } from '../infer/source.js';
@@ -21,7 +21,7 @@ import { MachineUpdate, type Phase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
 import { readSchedule, type Schedule, scheduled } from './schedule.js';
 import { drawOrder, type Training, type TrainingLoop } from './training.js';
-import { VarianceUpdates } from './variance.js';
+import { standardiseFromData, VarianceUpdates } from './variance.js';
 
 /** What `contrastiveDivergence()` takes; everything has a default. */
 export interface ContrastiveDivergenceOptions {
@@ -146,6 +146,7 @@ export function* runContrastiveDivergence(
     if (options.initialBias === 'data') biasFromData(training, depth);
   }
   const persistent = options.chains === 'persistent';
+  if (persistent) refuseCounts(graph, machine);
   let chainsRun = false;
   if (training.restored.size > 0) {
     updates.restore(training.restored);
@@ -235,13 +236,21 @@ export function* runContrastiveDivergence(
   }
 }
 
+/** A chain of counts would have to keep how many words its document has, which checkpoints do not hold. */
+function refuseCounts(graph: Graph, machine: Machine): void {
+  for (const { lower } of machine.connections) {
+    const { units } = layerOf(graph, lower);
+    const type = unitType(units);
+    if (!type.countsDraws) continue;
+    throw unsuitable(
+      `Persistent chains have no document lengths; the layer \`${lower}\` has ${type.describe(units)}.`,
+      lower,
+    );
+  }
+}
+
 /** The largest size of a bias that is set from data: a mean of about 0.02 or 0.98. */
 const LARGEST_BIAS = 4;
-
-/** Takes the statistics that standardise the data, where the machine holds data of a layer that asks for it. */
-function standardiseFromData({ parameters, data }: Training, depth: number): void {
-  if (depth === 0) parameters.scaledLayer(stackOf(parameters.graph).visible)?.standardise(data);
-}
 
 /** Sets the biases of layers that hold data or labels as their units start from means: to log-odds, or the means. */
 function biasFromData({ parameters, data }: Training, depth: number): void {

@@ -15,6 +15,7 @@ import { MachineUpdate, type Step } from './machine-update.js';
 import { addActivity, epochRecord } from './monitors.js';
 import { readSchedule, type Schedule, scheduled } from './schedule.js';
 import type { Training, TrainingLoop } from './training.js';
+import { refuseLearnedVariances, standardiseFromData } from './variance.js';
 
 /** What `exactGradient()` takes; everything has a default. */
 export interface ExactGradientOptions {
@@ -62,6 +63,8 @@ export function* runExactGradient(training: Training, options: ExactGradient): T
   const { graph, runtime } = parameters;
   const machine = machineOf(graph, 'The exact gradient');
   const { rows } = data;
+  refuseLearnedVariances(parameters, machine, 'The exact gradient');
+  if (progress.epoch === 0) standardiseFromData(training, 0);
   const passing = 'probabilities' as const;
   const source = training.own(new Source(parameters, data, 0, { seed, purpose: 'train', passing, rows, labels: true }));
   const upper = training.own(new LayerState(runtime, graph, machine.upper, rows, seed, 'train'));

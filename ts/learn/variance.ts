@@ -6,8 +6,8 @@
  * rate is the learning rate times the layer's `varianceRate`; variances stop at the layer's `floor`.
  */
 import { WakesleepError } from '../errors.js';
-import { biasName, type Connection } from '../graph/graph.js';
-import type { Machine } from '../graph/machines.js';
+import { biasName, type Connection, unsuitable } from '../graph/graph.js';
+import { type Machine, stackOf } from '../graph/machines.js';
 import { downwardDrive } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
 import { allocateVector, type Parameters } from '../parameters.js';
@@ -15,6 +15,20 @@ import { withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { ScaledLayer } from '../scaled-layer.js';
 import type { Phase, Step } from './machine-update.js';
+import type { Training } from './training.js';
+
+/** Takes the statistics that standardise the data, where the machine of this depth holds data of a layer that asks for it. */
+export function standardiseFromData({ parameters, data }: Training, depth: number): void {
+  if (depth === 0) parameters.scaledLayer(stackOf(parameters.graph).visible)?.standardise(data);
+}
+
+/** Refuses a machine whose variances would have to be learned; `what` names the algorithm that does not. */
+export function refuseLearnedVariances(parameters: Parameters, machine: Machine, what: string): void {
+  for (const { lower } of machine.connections) {
+    if (parameters.scaledLayer(lower)?.logVariance === undefined) continue;
+    throw unsuitable(`${what} does not learn variances; the layer \`${lower}\` needs \`variance: 1\`.`, lower);
+  }
+}
 
 /** One lower layer whose log-variances are learned. */
 interface Learned {

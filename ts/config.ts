@@ -45,7 +45,7 @@ const units = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('gaussian'),
     units: count(1, 65_535),
-    variance: z.union([z.literal(1), z.literal('learned')]).optional(),
+    variance: z.literal([1, 'learned']).optional(),
     standardise: z.boolean().optional().describe('By the training rows; default false.'),
     floor: z.number().gt(0).optional().describe('The least variance that is learned; default 0.001.'),
     varianceRate: z.number().gt(0).optional().describe('A share of the learning rate; default 0.1.'),

@@ -1,5 +1,6 @@
 /** Real-valued units with normal noise, for data such as pixels and coefficients. */
-import { boolean, finiteNumber, freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
+import { WakesleepError } from '../errors.js';
+import { boolean, describeValue, finiteNumber, freezeDeep, integer, refuseUnknown } from '../options.js';
 import type { UnitType } from './unit.js';
 
 /** Plain data of a layer of Gaussian units. */
@@ -47,11 +48,10 @@ export const gaussianType: UnitType<GaussianUnits> = {
   type: 'gaussian',
   read(where, given) {
     refuseUnknown(where, given, ['type', 'units', 'variance', 'standardise', 'floor', 'varianceRate']);
-    const variance = given.variance ?? 1;
     return freezeDeep({
       type: 'gaussian',
       units: integer(where, 'units', given.units, { atLeast: 1, atMost: 65_535 }),
-      variance: variance === 1 ? 1 : oneOf(where, 'variance', variance, ['learned'] as const),
+      variance: readVariance(where, given.variance ?? 1),
       standardise: boolean(where, 'standardise', given.standardise ?? false),
       floor: finiteNumber(where, 'floor', given.floor ?? 1e-3, { above: 0 }),
       varianceRate: finiteNumber(where, 'varianceRate', given.varianceRate ?? 0.1, { above: 0 }),
@@ -72,3 +72,10 @@ export const gaussianType: UnitType<GaussianUnits> = {
   }),
   describe: (spec) => `${spec.units} Gaussian units`,
 };
+
+function readVariance(where: string, given: unknown): 1 | 'learned' {
+  if (given === 1 || given === 'learned') return given;
+  const wanted = '1 or "learned"';
+  const message = `\`variance\` must be ${wanted}; got ${describeValue(given)}.`;
+  throw new WakesleepError('OPTION_INVALID', message, { given, wanted, where: `${where}.variance` });
+}

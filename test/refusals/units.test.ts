@@ -133,6 +133,9 @@ it('algorithms say what units they cannot train', () => {
   expect(refusal(() => [...counts.train(data, contrastiveDivergence({ epochs: 1, chains: 'persistent' }))])).toBe(
     'GRAPH_UNSUITABLE: Persistent chains have no document lengths; the layer `visible` has counts of 3 words.',
   );
+  expect(refusal(() => [...counts.train(data, exactGradient({ epochs: 1 }))])).toBe(
+    'GRAPH_UNSUITABLE: The exact gradient needs rows of one length; the layer `visible` has counts of 3 words.',
+  );
   learned.free();
   counts.free();
   data.free();

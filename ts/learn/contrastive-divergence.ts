@@ -9,8 +9,8 @@
  */
 
 import { WakesleepError } from '../errors.js';
-import { biasName, type Graph, layerOf, unitsOf, unsuitable, upwardBiasName } from '../graph/graph.js';
-import { type Machine, stackOf } from '../graph/machines.js';
+import { biasName, layerOf, unitsOf, upwardBiasName } from '../graph/graph.js';
+import { refuseCounts, stackOf } from '../graph/machines.js';
 import { downwardDrive, upwardDrives } from '../infer/drives.js';
 import { LayerState, type Settling } from '../infer/layer-state.js';
 import { type Passing, Source } from '../infer/source.js';
@@ -141,12 +141,11 @@ export function* runContrastiveDivergence(
   const variances = training.own(new VarianceUpdates(parameters, machine, rows));
   const order = training.own(runtime.allocate(data.rows * 4));
 
-  if (progress.epoch === 0 && progress.batch === 0) {
-    standardiseFromData(training, depth);
-    if (options.initialBias === 'data') biasFromData(training, depth);
-  }
+  standardiseFromData(training, depth);
+  if (progress.epoch === 0 && progress.batch === 0 && options.initialBias === 'data') biasFromData(training, depth);
   const persistent = options.chains === 'persistent';
-  if (persistent) refuseCounts(graph, machine);
+  // A chain of counts would have to keep how many words its document has, which checkpoints do not hold.
+  if (persistent) refuseCounts(graph, machine, 'Persistent chains have no document lengths');
   let chainsRun = false;
   if (training.restored.size > 0) {
     updates.restore(training.restored);
@@ -233,19 +232,6 @@ export function* runContrastiveDivergence(
     progress.batch = 0;
     const seen = Math.min(data.rows, (batches - firstBatch) * options.batchRows);
     yield epochRecord(training, machine, depth, { epochs: options.epochs, learningRate, startedAt, rows: seen });
-  }
-}
-
-/** A chain of counts would have to keep how many words its document has, which checkpoints do not hold. */
-function refuseCounts(graph: Graph, machine: Machine): void {
-  for (const { lower } of machine.connections) {
-    const { units } = layerOf(graph, lower);
-    const type = unitType(units);
-    if (!type.countsDraws) continue;
-    throw unsuitable(
-      `Persistent chains have no document lengths; the layer \`${lower}\` has ${type.describe(units)}.`,
-      lower,
-    );
   }
 }
 

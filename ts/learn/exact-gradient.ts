@@ -4,7 +4,7 @@
  * contrastive divergence approximates. An epoch is one update.
  */
 import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
-import { type Machine, machineOf } from '../graph/machines.js';
+import { type Machine, machineOf, refuseCounts } from '../graph/machines.js';
 import { upwardDrives } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
 import { Source } from '../infer/source.js';
@@ -64,7 +64,8 @@ export function* runExactGradient(training: Training, options: ExactGradient): T
   const machine = machineOf(graph, 'The exact gradient');
   const { rows } = data;
   refuseLearnedVariances(parameters, machine, 'The exact gradient');
-  if (progress.epoch === 0) standardiseFromData(training, 0);
+  refuseCounts(graph, machine, 'The exact gradient needs rows of one length');
+  standardiseFromData(training, 0);
   const passing = 'probabilities' as const;
   const source = training.own(new Source(parameters, data, 0, { seed, purpose: 'train', passing, rows, labels: true }));
   const upper = training.own(new LayerState(runtime, graph, machine.upper, rows, seed, 'train'));

@@ -17,9 +17,13 @@ import type { ScaledLayer } from '../scaled-layer.js';
 import type { Phase, Step } from './machine-update.js';
 import type { Training } from './training.js';
 
-/** Takes the statistics that standardise the data, where the machine of this depth holds data of a layer that asks for it. */
-export function standardiseFromData({ parameters, data }: Training, depth: number): void {
-  if (depth === 0) parameters.scaledLayer(stackOf(parameters.graph).visible)?.standardise(data);
+/**
+ * Takes the statistics that standardise the data, before a model's first update, where the machine of this depth holds data
+ * of a layer that asks for it.
+ */
+export function standardiseFromData({ parameters, data, progress }: Training, depth: number): void {
+  if (depth === 0 && progress.updates === 0)
+    parameters.scaledLayer(stackOf(parameters.graph).visible)?.standardise(data);
 }
 
 /** Refuses a machine whose variances would have to be learned; `what` names the algorithm that does not. */

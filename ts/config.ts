@@ -38,6 +38,23 @@ const units = z.discriminatedUnion('type', [
     meanField: z.boolean().optional().describe('The mean stands in for the state; default false.'),
   }),
   z.strictObject({ type: z.literal('softmax'), size: count(1, 65_535), groups: count(1, 65_535).optional() }),
+  z.strictObject({ type: z.literal('binomial'), units: count(1, 65_535), copies: count(2, 1000) }),
+  z.strictObject({ type: z.literal('steppedSigmoid'), units: count(1, 65_535), copies: count(1, 1000).default(100) }),
+  z.strictObject({
+    type: z.literal('relu'),
+    units: count(1, 65_535),
+    noise: z.enum(['none', 'unit', 'sigmoid']).default('sigmoid').describe('Of variance 1 or σ(x), or none.'),
+  }),
+  z.strictObject({ type: z.literal('truncatedNormal'), units: count(1, 65_535) }),
+  z.strictObject({
+    type: z.literal('gaussian'),
+    units: count(1, 65_535),
+    variance: z.literal([1, 'learned']).optional(),
+    standardise: z.boolean().optional().describe('By the training rows; default false.'),
+    floor: z.number().gt(0).optional().describe('The least variance that is learned; default 0.001.'),
+    varianceRate: z.number().gt(0).optional().describe('A share of the learning rate; default 0.1.'),
+  }),
+  z.strictObject({ type: z.literal('replicatedSoftmax'), units: count(2, 65_535) }),
 ]);
 
 const model = z

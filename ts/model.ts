@@ -21,7 +21,7 @@ import {
 import { logPartition } from './likelihood/exact.js';
 import { checkEnergies, freeEnergies } from './likelihood/free-energy.js';
 import { type PseudoOptions, pseudoLogLikelihoods } from './likelihood/pseudo.js';
-import { describeValue, seed as readSeed, refuseUnknown } from './options.js';
+import { describeValue, integer, seed as readSeed, refuseUnknown } from './options.js';
 import { fullParameterName, Parameters } from './parameters.js';
 import { slices } from './runtime/slices.js';
 import { unitType } from './units/index.js';
@@ -110,14 +110,17 @@ export class Model {
     return this.#pass('sampleHidden()', visible, 'up', options);
   }
 
-  /** Means of an RBM's visible units given hidden rows, `[rows, units]`. */
-  meanVisible(hidden: Rows): Float32Array<ArrayBuffer> {
-    return this.#pass('meanVisible()', hidden, 'down', undefined);
+  /** Means of an RBM's visible units given hidden rows, `[rows, units]`; `length` is the number of words where they are counts. */
+  meanVisible(hidden: Rows, options: { readonly length?: number } = {}): Float32Array<ArrayBuffer> {
+    refuseUnknown('meanVisible()', options, ['length']);
+    return this.#pass('meanVisible()', hidden, 'down', undefined, options.length);
   }
 
   /** Drawn states of an RBM's visible units given hidden rows, `[rows, units]`; `seed` is needed. */
-  sampleVisible(hidden: Rows, options: { readonly seed: number }): Float32Array<ArrayBuffer> {
-    return this.#pass('sampleVisible()', hidden, 'down', options);
+  sampleVisible(hidden: Rows, options: { readonly seed: number; readonly length?: number }): Float32Array<ArrayBuffer> {
+    refuseUnknown('sampleVisible()', options, ['seed', 'length']);
+    const { length, ...seeded } = options;
+    return this.#pass('sampleVisible()', hidden, 'down', seeded, length);
   }
 
   /** Means of the visible units after a pass of means to the top and back, `[rows, units]`. */
@@ -131,9 +134,15 @@ export class Model {
     return this.#withData(visible, (data) => freeEnergies(this.parameters, data, 0, true));
   }
 
-  /** The exact log Z of an RBM, nats, by enumerating one side; throws `GRAPH_UNSUITABLE` where that is too many. */
-  logPartition(): number {
-    return logPartition(this.parameters);
+  /**
+   * The exact log Z of an RBM, nats, by enumerating one side, or in closed form for two Gaussian layers; `length` is the
+   * number of words of a document where the data are counts (default 1). Throws `GRAPH_UNSUITABLE` where both sides have
+   * too many states or no finite number of them, and where the model cannot be normalised.
+   */
+  logPartition(options: { readonly length?: number } = {}): number {
+    refuseUnknown('logPartition()', options, ['length']);
+    const length = integer('logPartition()', 'length', options.length ?? 1, { atLeast: 0, atMost: 2 ** 24 });
+    return logPartition(this.parameters, length);
   }
 
   /**
@@ -157,10 +166,24 @@ export class Model {
     return this.#withData(visible, (data) => pseudoLogLikelihoods(this.parameters, data, options));
   }
 
-  /** The exact log-likelihood of binary visible rows, `[rows]`, nats: `−F(v) − log Z`. */
+  /**
+   * The exact log-likelihood of visible rows, `[rows]`, nats: `−F(v) − log Z`; a log-density where they are real numbers, and
+   * given its length where a row is counts.
+   */
   logLikelihood(visible: Rows): Float64Array {
-    const logZ = this.logPartition();
-    return this.freeEnergy(visible).map((energy) => -energy - logZ);
+    const { visible: layer } = stackOf(this.graph);
+    const { units } = layerOf(this.graph, layer);
+    if (!unitType(units).countsDraws) {
+      const logZ = this.logPartition();
+      return this.freeEnergy(visible).map((energy) => -energy - logZ);
+    }
+    const logZs = new Map<number, number>();
+    const lengths = this.#withData(visible, (data) => data.rowSums());
+    return this.freeEnergy(visible).map((energy, row) => {
+      const length = lengths[row]!;
+      if (!logZs.has(length)) logZs.set(length, this.logPartition({ length }));
+      return -energy - logZs.get(length)!;
+    });
   }
 
   /** Draws rows, `[rows, visible units]`, by Gibbs sampling in the topmost machine and one pass down. */
@@ -202,13 +225,20 @@ export class Model {
     this.parameters.free();
   }
 
-  #pass(where: string, rows: Rows, direction: 'up' | 'down', options: { readonly seed: number } | undefined) {
+  #pass(
+    where: string,
+    rows: Rows,
+    direction: 'up' | 'down',
+    options: { readonly seed: number } | undefined,
+    words?: number,
+  ) {
+    const length = words === undefined ? undefined : integer(where, 'length', words, { atLeast: 1, atMost: 2 ** 24 });
     if (options !== undefined) refuseUnknown(where, options, ['seed']);
     const seed = options === undefined ? undefined : readSeed(where, options.seed);
     const machine = machineOf(this.graph, `\`${where}\``);
     const layer = direction === 'up' ? machine.connections[0]!.lower : machine.upper;
     const values = this.#withData(rows, (data) => data.values(), layer);
-    return passThrough(this.parameters, values, direction, seed);
+    return passThrough(this.parameters, values, direction, seed, length);
   }
 
   /** Rows as a data set that fits a layer: the caller's own, or one for the length of the call. */

@@ -16,6 +16,9 @@ import { noiseStream } from './noise.js';
 import { created, withScratch } from './runtime/allocation.js';
 import type { EngineBuffer } from './runtime/memory.js';
 import type { Runtime } from './runtime/runtime.js';
+import { ScaledLayer } from './scaled-layer.js';
+import { unitType } from './units/index.js';
+import type { Deviation } from './units/unit.js';
 import type { Weights } from './wasm/st.js';
 
 /** Standard deviation of the normal numbers that weights start from (Hinton 2010, section 8). */
@@ -28,8 +31,9 @@ const PANEL = 16;
 export class Parameters {
   private readonly biases = new Map<string, EngineBuffer>();
   private readonly weights = new Map<string, Weights>();
+  private readonly scaled = new Map<string, ScaledLayer>();
 
-  /** All zero; throws `OUT_OF_MEMORY`. */
+  /** All zero (deviations of data are 1); throws `OUT_OF_MEMORY`. */
   constructor(
     readonly runtime: Runtime,
     readonly graph: Graph,
@@ -40,10 +44,30 @@ export class Parameters {
         if (columns === undefined) this.biases.set(name, allocateVector(runtime, rows!));
         else this.weights.set(name, created(runtime, 'weights', runtime.kernels.Weights.create(columns, rows!)));
       }
+      for (const { name, units } of graph.layers) this.addScaledLayer(name, unitType(units).deviation?.(units));
     } catch (error) {
       this.free();
       throw error;
     }
+  }
+
+  private addScaledLayer(layer: string, options: Deviation | undefined): void {
+    if (options === undefined || !(options.learned || options.standardise)) return;
+    const vector = (what: string) => this.biases.get(`layers.${layer}.${what}`);
+    const dataDeviation = vector('data_deviation');
+    dataDeviation?.floats().fill(1, 0, unitsOf(this.graph, layer));
+    const vectors = {
+      bias: vector('bias')!,
+      logVariance: vector('log_variance'),
+      dataMean: vector('data_mean'),
+      dataDeviation,
+    };
+    this.scaled.set(layer, new ScaledLayer(this.runtime, unitsOf(this.graph, layer), options, vectors));
+  }
+
+  /** What stands between the parameters and the states of a layer whose deviations are not 1; undefined for others. */
+  scaledLayer(layer: string): ScaledLayer | undefined {
+    return this.scaled.get(layer);
   }
 
   /** Names and shapes, in the graph's order. */
@@ -51,9 +75,22 @@ export class Parameters {
     return parameterSpecs(this.graph);
   }
 
-  /** A layer's bias vector. */
+  /**
+   * A layer's bias vector as what drives the layer, which trainers step: of a scaled Gaussian layer the natural one, to be
+   * asked for anew after every update.
+   */
   bias(name: string): EngineBuffer {
+    return this.scaledOf(name)?.naturalBias() ?? this.vector(name);
+  }
+
+  /** A vector itself. */
+  private vector(name: string): EngineBuffer {
     return found(this.biases.get(name), name);
+  }
+
+  /** The scaled layer that a parameter belongs to. */
+  private scaledOf(name: string): ScaledLayer | undefined {
+    return this.scaled.get(name.split('.')[1] ?? '');
   }
 
   /** A connection's weights. */
@@ -65,7 +102,10 @@ export class Parameters {
   read(name: string): Float32Array<ArrayBuffer> {
     const size = this.sizeOf(name);
     const weights = this.weights.get(name);
-    if (weights === undefined) return new Float32Array(this.bias(name).floats().subarray(0, size));
+    if (weights === undefined) {
+      this.scaledOf(name)?.takeSteps();
+      return new Float32Array(this.vector(name).floats().subarray(0, size));
+    }
     return withScratch(this.runtime, size * 4, (scratch) => {
       weights.read(scratch.handle);
       return new Float32Array(scratch.floats());
@@ -91,7 +131,9 @@ export class Parameters {
     }
     const weights = this.weights.get(name);
     if (weights === undefined) {
-      this.bias(name).floats().set(values);
+      this.scaledOf(name)?.takeSteps();
+      this.vector(name).floats().set(values);
+      this.scaledOf(name)?.refresh();
       return;
     }
     withScratch(this.runtime, size * 4, (scratch) => {
@@ -115,6 +157,8 @@ export class Parameters {
 
   /** Gives the memory back. */
   free(): void {
+    for (const layer of this.scaled.values()) layer.free();
+    this.scaled.clear();
     for (const bias of this.biases.values()) bias.free();
     for (const weights of this.weights.values()) weights.free();
     this.biases.clear();
@@ -133,7 +177,10 @@ export class Parameters {
   view(name: string): { readonly values: Float32Array; at(row: number, column?: number): number } {
     const { shape } = this.specOf(name);
     const weights = this.weights.get(name);
-    if (weights === undefined) return { values: this.bias(name).floats().subarray(0, shape[0]), at: (unit) => unit };
+    if (weights === undefined) {
+      this.scaledOf(name)?.takeSteps();
+      return { values: this.vector(name).floats().subarray(0, shape[0]), at: (unit) => unit };
+    }
     const [, lower] = shape as [number, number];
     const length = this.runtime.kernels.paddedUnits(shape[0]!) * lower;
     const at = (row: number, column = 0) => (Math.floor(row / PANEL) * lower + column) * PANEL + (row % PANEL);

@@ -22,6 +22,9 @@ export function digests(runtime) {
   calls.biases();
   calls.options();
   calls.exact();
+  calls.realUnits();
+  calls.variances();
+  calls.exactReal();
   return calls.found;
 }
 
@@ -105,6 +108,17 @@ const SIZE = 5;
 const KEEP = { inputs: 0, means: 1, states: 2 };
 const BERNOULLI = 0;
 const SOFTMAX = 1;
+/** Unit types that are not binary: name, code, and what `size` says of them. */
+const REAL_KINDS = [
+  ['binomial', 2, 9],
+  ['stepped sigmoid', 3, 9],
+  ['relu', 4, 0],
+  ['relu unit', 4, 1],
+  ['relu sigmoid', 4, 2],
+  ['truncated normal', 5, 1],
+  ['gaussian', 6, 1],
+  ['replicated softmax', 7, 9],
+];
 const BINARISE = 3;
 const TRAIN = 4;
 const INITIAL = 1;
@@ -495,5 +509,87 @@ class Calls {
     ];
     const expectations = out.flatMap((buffer) => Array.from(this.view(buffer, Float64Array)));
     this.hashDoubles('exact', ...logPartitions, ...expectations);
+  }
+
+  realUnits() {
+    const bias = this.padded(floats(81, GROUPED, 'signed').map((x) => x * 8));
+    for (const [name, kind, size] of REAL_KINDS) {
+      for (const [kept, keep] of Object.entries(KEEP)) {
+        const target = this.kernels.Activity.create(ROWS, GROUPED, true);
+        target.settleOnBias(bias, kind, size, keep, true, this.stream);
+        if (keep === KEEP.inputs) {
+          const out = this.zeros(ROWS * 8);
+          target.addLogPartition(kind, size, out);
+          target.addLogBase(true, kind, size, out);
+          this.hashDoubles(`energies ${name}`, ...this.view(out, Float64Array));
+        }
+        this.hashLists(`settle ${name} ${kept}`, target);
+      }
+    }
+    const counts = this.activity(ROWS, GROUPED, floats(82, ROWS * GROUPED, 'binary'));
+    const above = this.kernels.Activity.create(ROWS, GROUPED, false);
+    counts.countLengths();
+    above.takeLengths(counts);
+    above.startAtLengths(bias);
+    this.hashActivity('start at lengths', above);
+  }
+
+  variances() {
+    const zeta = this.buffer(floats(83, LOWER, 'signed'));
+    const velocity = this.buffer(floats(84, LOWER, 'small'));
+    const scale = this.buffer(floats(85, LOWER, 'unit').map((x) => x + 0.5));
+    const [deviation, inverse, natural] = [1, 2, 3].map(() => this.zeros(LOWER * 4));
+    this.kernels.deviations(LOWER, zeta, scale, deviation, inverse);
+    this.kernels.multiplyVectors(this.buffer(floats(86, LOWER, 'signed')), inverse, natural);
+    const offset = this.kernels.logPartitionOffset(LOWER, deviation, natural);
+    this.hash('deviations', (hash) => {
+      for (const buffer of [deviation, inverse, natural]) hash.floats(this.view(buffer));
+      hash.doubles([offset, this.kernels.halfSquares(LOWER, natural), this.kernels.logOf(0.3)]);
+    });
+    const states = this.activity(ROWS, LOWER, floats(87, ROWS * LOWER, 'signed'));
+    states.shiftAndScale(this.buffer(floats(88, LOWER, 'signed')), inverse);
+    const inputs = this.activity(ROWS, LOWER, floats(89, ROWS * LOWER, 'signed'));
+    const [positive, negative] = [true, false].map((lists) => {
+      const out = this.zeros(LOWER * 8);
+      states.logVarianceStatistics(lists, inputs, natural, out);
+      return out;
+    });
+    this.view(negative, Float64Array).forEach((x, unit, all) => {
+      all[unit] = x * 0.5;
+    });
+    const outcome = this.kernels.stepLogVariance(LOWER, zeta, velocity, positive, negative, 0.5, 0.9, -0.5);
+    this.hash('log variances', (hash) => {
+      hash.floats(this.valuesOf(states));
+      for (const buffer of [positive, negative]) hash.doubles(this.view(buffer, Float64Array));
+      hash.floats(this.view(zeta)).floats(this.view(velocity)).doubles([outcome]);
+    });
+  }
+
+  exactReal() {
+    const [lower, upper] = [5, 4];
+    const layers = [
+      ['binomial', 2, 3],
+      ['stepped sigmoid', 3, 3],
+      ['truncated normal', 5, 1],
+      ['gaussian', 6, 1],
+      ['replicated softmax', 7, 9],
+    ];
+    for (const [below, lowerKind, lowerSize] of layers) {
+      for (const [above, upperKind, upperSize] of [layers[0], layers[3]]) {
+        const parameters = [
+          this.buffer(floats(91, lower * upper, 'small')),
+          this.buffer(floats(92, lower, 'signed')),
+          this.buffer(floats(93, upper, 'signed')),
+          this.buffer(Uint32Array.of(lowerKind, lower, lowerSize)),
+          this.buffer(Uint32Array.of(upperKind, upper, upperSize)),
+        ];
+        const out = [lower * upper, lower, upper].map((length) => this.zeros(length * 8));
+        const verdict = this.kernels.exactNormalisable(...parameters);
+        const logZ = this.kernels.exactLogPartition(...parameters);
+        const found = !Number.isNaN(this.kernels.exactExpectations(...parameters, ...out));
+        const expectations = found ? out.flatMap((buffer) => Array.from(this.view(buffer, Float64Array))) : [];
+        this.hashDoubles(`exact ${below} ${above}`, verdict, logZ, ...expectations);
+      }
+    }
   }
 }

@@ -10,6 +10,7 @@ import { describeValue, finiteNumber, integer, oneOf, seed as readSeed, refuseUn
 import { withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Runtime } from '../runtime/runtime.js';
+import type { Range } from '../units/unit.js';
 
 /** What `engine.dataset()` takes. */
 export interface DatasetOptions {
@@ -60,8 +61,15 @@ interface Storage {
   readonly name: string;
   /** Weights of all rows with a mean of 1, where rows do not count alike. */
   readonly rowWeights: Float32Array | undefined;
-  /** The rows of which some number is not 0 to 1 after scaling: the first such row and column, for an error. */
-  readonly outside: { readonly row: number; readonly column: number; readonly value: number } | undefined;
+  /** Where the first number stands that is not within a range, for each range that was asked for. */
+  readonly outside: Map<string, Place | undefined>;
+}
+
+/** One number of a data set, after scaling. */
+export interface Place {
+  readonly row: number;
+  readonly column: number;
+  readonly value: number;
 }
 
 /** Rows in the engine's memory. */
@@ -108,6 +116,19 @@ export class Dataset {
     integer('view()', 'first', first, { atLeast: 0, atMost: this.rows });
     integer('view()', 'rows', rows, { atLeast: 0, atMost: this.rows - first });
     return new Dataset(this.storage, this.firstRow + first, rows);
+  }
+
+  /** The first number of the whole set that is not within a range. @internal */
+  outside(range: Range): Place | undefined {
+    const { outside, data, pixels, columns, scale } = this.storage;
+    const key = JSON.stringify(range);
+    if (!outside.has(key)) {
+      const found = pixels
+        ? outsideOfBytes(data.bytes(), columns, scale, range)
+        : outsideOfFloats(data.floats(), columns, scale, range);
+      outside.set(key, found);
+    }
+    return outside.get(key);
   }
 
   /** A copy of the labels, one a row; throws `DATA_MISSING` where there are none. */
@@ -189,6 +210,32 @@ export class Dataset {
     return sums.map((sum) => (sum / Math.max(1, this.rows)) * scale);
   }
 
+  /** Sum of each row, in f64. */
+  rowSums(): Float64Array {
+    const { columns } = this.storage;
+    const sums = new Float64Array(this.rows);
+    this.values().forEach((value, place) => {
+      sums[Math.floor(place / columns)]! += value;
+    });
+    return sums;
+  }
+
+  /** Standard deviation of each column over this view (dividing by the number of rows), in f64, rows ascending. */
+  columnDeviations(): Float64Array {
+    const { data, pixels, columns, scale } = this.storage;
+    const source = pixels ? data.bytes() : data.floats();
+    const means = this.columnMeans();
+    const sums = new Float64Array(columns);
+    const end = (this.firstRow + this.rows) * columns;
+    for (let row = this.firstRow * columns; row < end; row += columns) {
+      for (let column = 0; column < columns; column += 1) {
+        const difference = source[row + column]! * scale - means[column]!;
+        sums[column]! += difference * difference;
+      }
+    }
+    return sums.map((sum) => Math.sqrt(sum / Math.max(1, this.rows)));
+  }
+
   /** What identifies this view in a checkpoint. */
   identity(): DataIdentity {
     const { storage, firstRow, rows } = this;
@@ -218,7 +265,9 @@ export function createDataset(runtime: Runtime, options: DatasetOptions): Datase
   const classes = readClasses(where, options, rows);
   const rowWeights = readRowWeights(where, options, rows);
   const pixels = !(values instanceof Float32Array);
-  const outside = pixels ? outsideOfBytes(values, columns, scale) : checkFloats(values, columns, scale);
+  const unit = { least: 0, most: 1, integers: false };
+  const first = pixels ? outsideOfBytes(values, columns, scale, unit) : checkFloats(values, columns, scale);
+  const outside = new Map([[JSON.stringify(unit), first]]);
   const data = runtime.allocate(values.byteLength);
   if (pixels) data.bytes().set(values);
   else data.floats().set(values);
@@ -307,15 +356,28 @@ function readRowWeights(where: string, { rowWeights }: DatasetOptions, rows: num
   return Float32Array.from(rowWeights, (weight) => (weight * rows) / sum);
 }
 
-function outsideOfBytes(values: Uint8Array, columns: number, scale: number): Storage['outside'] {
-  if (255 * scale <= 1 + 1e-6) return undefined;
-  const index = values.findIndex((value) => value * scale > 1);
+function outsideOfBytes(values: Uint8Array, columns: number, scale: number, range: Range): Place | undefined {
+  if (!range.integers && range.least <= 0 && 255 * scale <= range.most * (1 + 1e-6)) return undefined;
+  const bad = Uint8Array.from({ length: 256 }, (_, value) => (isWithin(value, scale, range) ? 0 : 1));
+  const index = values.findIndex((value) => bad[value] === 1);
   return index < 0 ? undefined : place(index, columns, values[index]! * scale);
 }
 
+function outsideOfFloats(values: Float32Array, columns: number, scale: number, range: Range): Place | undefined {
+  if (range.least === Number.NEGATIVE_INFINITY && range.most === Number.POSITIVE_INFINITY) return undefined;
+  const index = values.findIndex((value) => !isWithin(value, scale, range));
+  return index < 0 ? undefined : place(index, columns, values[index]! * scale);
+}
+
+/** Whether a number, scaled as the kernels scale it where it must be whole, lies within a range. */
+function isWithin(value: number, scale: number, { least, most, integers }: Range): boolean {
+  if (integers && !Number.isInteger(Math.fround(value * Math.fround(scale)))) return false;
+  return value * scale >= least && value * scale <= most;
+}
+
 /** Refuses numbers that are not finite and finds the first outside [0, 1]. */
-function checkFloats(values: Float32Array, columns: number, scale: number): Storage['outside'] {
-  let outside: Storage['outside'];
+function checkFloats(values: Float32Array, columns: number, scale: number): Place | undefined {
+  let outside: Place | undefined;
   for (let index = 0; index < values.length; index += 1) {
     const value = values[index]! * scale;
     if (value >= 0 && value <= 1) continue;
@@ -332,7 +394,7 @@ function checkFloats(values: Float32Array, columns: number, scale: number): Stor
   return outside;
 }
 
-function place(index: number, columns: number, value: number) {
+function place(index: number, columns: number, value: number): Place {
   return { row: Math.floor(index / columns), column: index % columns, value };
 }
 

@@ -57,7 +57,23 @@ export function readGraph(where: string, given: unknown): Graph {
     seen.add(name);
     return read;
   });
+  for (const { upper } of connections) checkUpper(layers.find(({ name }) => name === upper)!);
   return freezeDeep({ layers, connections });
+}
+
+/** Refuses, above other layers, units that only data can be. */
+function checkUpper({ name, units }: Layer): void {
+  const type = unitType(units);
+  const { learned = false, standardise = false } = type.deviation?.(units) ?? {};
+  const what = type.countsDraws
+    ? type.describe(units)
+    : learned
+      ? 'learned variances'
+      : standardise
+        ? 'standardised units'
+        : undefined;
+  if (what === undefined) return;
+  throw unsuitable(`The layer \`${name}\` has ${what}, which only a layer that holds data may have.`, name);
 }
 
 function readLayer(where: string, given: unknown): Layer {
@@ -130,6 +146,16 @@ export function biasName(layer: string): string {
   return `layers.${layer}.bias`;
 }
 
+/** The names of what a layer's deviations are made of: learned log-variances, and what standardises its data. */
+export function deviationNames(graph: Graph, layer: string): string[] {
+  const { units } = layerOf(graph, layer);
+  const { learned = false, standardise = false } = unitType(units).deviation?.(units) ?? {};
+  return [
+    ...(learned ? [`layers.${layer}.log_variance`] : []),
+    ...(standardise ? [`layers.${layer}.data_mean`, `layers.${layer}.data_deviation`] : []),
+  ];
+}
+
 /** The name of a connection's weights. */
 export function weightName(connection: Connection): string {
   return `connections.${connectionName(connection)}.weight`;
@@ -140,7 +166,8 @@ export function parameterSpecs(graph: Graph): ParameterSpec[] {
   const biases = graph.layers.flatMap(({ name }) => {
     const shape = [unitsOf(graph, name)];
     const own = { name: biasName(name), shape };
-    return hasRecognitionBias(graph, name) ? [own, { name: upwardBiasName(graph, name), shape }] : [own];
+    const more = deviationNames(graph, name).map((of) => ({ name: of, shape }));
+    return hasRecognitionBias(graph, name) ? [own, { name: upwardBiasName(graph, name), shape }] : [own, ...more];
   });
   const weights = graph.connections.map((connection) => ({
     name: weightName(connection),

@@ -4,7 +4,8 @@
  * A *machine* is a restricted Boltzmann machine inside a graph: one upper layer and the layers that it is joined to
  * from below. A plain RBM is one machine; a deep belief net is a stack of them, bottom first, the last undirected.
  */
-import { type Connection, type Graph, unsuitable } from './graph.js';
+import { unitType } from '../units/index.js';
+import { type Connection, type Graph, layerOf, unsuitable } from './graph.js';
 
 /** One upper layer and the connections down from it, in the graph's order. */
 export interface Machine {
@@ -67,6 +68,15 @@ export function machineOf(graph: Graph, what: string): Machine {
     );
   }
   return only;
+}
+
+/** Refuses a machine whose data are counts of rows of different lengths; `why` says what does not know them. */
+export function refuseCounts(graph: Graph, machine: Machine, why: string): void {
+  for (const { lower } of machine.connections) {
+    const { units } = layerOf(graph, lower);
+    const type = unitType(units);
+    if (type.countsDraws) throw unsuitable(`${why}; the layer \`${lower}\` has ${type.describe(units)}.`, lower);
+  }
 }
 
 function single(graph: Graph, below: string): Connection | undefined {

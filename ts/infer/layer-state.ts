@@ -40,6 +40,10 @@ export class LayerState {
   private readonly code: number;
   private readonly size: number;
   private readonly drawsStates: boolean;
+  private readonly binary: boolean;
+  private readonly countsDraws: boolean;
+  /** Whether it is known how many draws each row's counts sum to, here or in the layer that drove this one. */
+  private hasLengths = false;
   private readonly noOffset: EngineBuffer;
   private readonly kernels: Runtime['kernels'];
   private listed = false;
@@ -58,10 +62,12 @@ export class LayerState {
     const type = unitType(units);
     ({ code: this.code, size: this.size } = type.kernel(units));
     this.drawsStates = type.samples(units);
+    this.binary = type.binary(units);
+    this.countsDraws = type.countsDraws === true;
     this.activity = created(
       runtime,
       'layer activities',
-      runtime.kernels.Activity.create(rows, type.units(units), false),
+      runtime.kernels.Activity.create(rows, type.units(units), !this.binary),
     );
     const index = graph.layers.findIndex((layer) => layer.name === name);
     this.kernels = runtime.kernels;
@@ -79,6 +85,18 @@ export class LayerState {
     return this.drawsStates;
   }
 
+  /** Whether numbers from outside may count as probabilities that states are drawn with. */
+  get drawsData(): boolean {
+    return this.drawsStates && this.binary;
+  }
+
+  /** Says that each row's counts sum to so many draws, where the layer's units are counts. */
+  setLength(runtime: Runtime, length: number): void {
+    if (!this.countsDraws) return;
+    created(runtime, 'a batch', this.activity.setLength(length) || undefined);
+    this.hasLengths = true;
+  }
+
   /** Whether a kernel is to read lists where states are asked for. */
   reads(states: boolean): boolean {
     return states && this.listed;
@@ -91,6 +109,7 @@ export class LayerState {
     const done = this.activity.gather(storage.data.handle, storage.pixels, storage.scale, order.handle, first);
     created(storage.runtime, 'a batch', done || undefined);
     this.listed = true;
+    this.countLengths(storage.runtime);
   }
 
   /** Reads rows of a data set as probabilities and draws binary states, listed; `binarise` is at the right update. */
@@ -131,6 +150,7 @@ export class LayerState {
       created(runtime, 'a batch', this.activity.writeValues(scratch.handle) || undefined);
     });
     this.listed = true;
+    this.countLengths(runtime);
   }
 
   /** Makes the values say what the lists say: drawn states in place of means. */
@@ -142,6 +162,13 @@ export class LayerState {
   infer(drives: readonly Drive[], bias: EngineBuffer, settling: Settling): void {
     const draw = this.prepareDraw(settling);
     this.setRows(drives[0]!.source.activity.rows);
+    const counted = drives.find(({ source }) => source.countsDraws && !this.countsDraws)?.source;
+    const lengths = counted ?? (this.countsDraws ? drives[0]!.source : undefined);
+    if (lengths?.hasLengths) {
+      this.activity.takeLengths(lengths.activity);
+      this.hasLengths = true;
+    }
+    if (counted !== undefined) this.activity.startAtLengths(bias.handle);
     drives.forEach(({ source, states, weights, direction }, index) => {
       const last = index === drives.length - 1;
       this.activity.propagate(
@@ -150,7 +177,7 @@ export class LayerState {
         weights,
         direction === 'up',
         bias.handle,
-        index > 0,
+        index > 0 || counted !== undefined,
         this.code,
         this.size,
         keepCodes[last ? settling.keep : 'inputs'],
@@ -179,6 +206,11 @@ export class LayerState {
   /** `out[row] += Λ(to · x) − Λ(from · x)` of the total inputs x, nats; `out` holds f64. */
   addTemperedDifference(from: number, to: number, out: EngineBuffer): void {
     this.activity.addTemperedDifference(this.code, this.size, from, to, out.handle);
+  }
+
+  /** `out[row] += log m(s)`, the base measure of the layer's states as they are read, nats; `out` holds f64. */
+  addLogBase(out: EngineBuffer): void {
+    if (!this.binary) this.activity.addLogBase(this.reads(true), this.code, this.size, out.handle);
   }
 
   /** `out[row] += log Σ_s exp(s · x)` of the total inputs, nats; `out` holds f64. */
@@ -244,6 +276,12 @@ export class LayerState {
     this.activity.free();
     this.noOffset.free();
     this.stream.free();
+  }
+
+  private countLengths(runtime: Runtime): void {
+    if (!this.countsDraws) return;
+    created(runtime, 'a batch', this.activity.countLengths() || undefined);
+    this.hasLengths = true;
   }
 
   private prepareDraw({ keep, draw }: Settling): boolean {

@@ -51,12 +51,18 @@ export function reconstruct(parameters: Parameters, data: Dataset): Float32Array
         );
         above = below;
       }
-      if (above.name === visible) means.set(above.values(runtime), first * data.columns);
+      if (above.name === visible) means.set(givenOut(parameters, above), first * data.columns);
     } finally {
       for (const state of states) state.free();
     }
   });
   return means;
+}
+
+/** A copy of a layer's values as rows are given, `[rows, units]`. */
+export function givenOut(parameters: Parameters, layer: LayerState): Float32Array<ArrayBuffer> {
+  const values = layer.values(parameters.runtime);
+  return parameters.scaledLayer(layer.name)?.giveOut(values) ?? values;
 }
 
 /** One pass through the machine of a restricted Boltzmann machine, up or down: means, or states where seeded. */
@@ -65,6 +71,7 @@ export function passThrough(
   values: Float32Array,
   direction: 'up' | 'down',
   seed: number | undefined,
+  length: number | undefined,
 ): Float32Array<ArrayBuffer> {
   const { graph, runtime } = parameters;
   const machine = machineOf(graph, 'A single pass between two layers');
@@ -75,12 +82,14 @@ export function passThrough(
   const target = new LayerState(runtime, graph, to, rows, seed ?? 0, 'sample');
   try {
     source.write(runtime, values);
+    parameters.scaledLayer(from)?.takeIn(source);
+    if (length !== undefined) target.setLength(runtime, length);
     const weights = parameters.weight(weightName(connection));
     const bias = parameters.bias(direction === 'up' ? upwardBiasName(graph, to) : biasName(to));
     const draw = { update: 0, sweep: 0 };
     const settling = seed === undefined ? { keep: 'means' as const } : { keep: 'states' as const, draw };
     target.infer([{ source, states: true, weights, direction }], bias, settling);
-    return target.values(runtime);
+    return givenOut(parameters, target);
   } finally {
     source.free();
     target.free();

@@ -12,6 +12,7 @@ import { integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import { downwardDrive, upwardDrives } from './drives.js';
 import { LayerState } from './layer-state.js';
+import { givenOut } from './passes.js';
 
 /** What `sample` takes. */
 export interface SampleOptions {
@@ -23,6 +24,8 @@ export interface SampleOptions {
   readonly seed: number;
   /** `{ label: 3 }` for all rows, or `{ label: [0, 1, ...] }`, one for each row. */
   readonly clamp?: { readonly label: number | ArrayLike<number> };
+  /** Words of each document, where the visible layer counts them; default 1. */
+  readonly length?: number;
   /** Whether the visible layer gives `means` (default) or drawn `states`. */
   readonly give?: 'means' | 'states';
 }
@@ -30,11 +33,12 @@ export interface SampleOptions {
 /** Draws rows, `[rows, visible units]`; throws `OPTION_INVALID`, `GRAPH_UNSUITABLE`. */
 export function sample(parameters: Parameters, options: SampleOptions): Float32Array<ArrayBuffer> {
   const where = 'sample()';
-  refuseUnknown(where, options, ['rows', 'sweeps', 'seed', 'clamp', 'give']);
+  refuseUnknown(where, options, ['rows', 'sweeps', 'seed', 'clamp', 'give', 'length']);
   const rows = integer(where, 'rows', options.rows ?? 1, { atLeast: 1 });
   const sweeps = integer(where, 'sweeps', options.sweeps ?? 1000, { atLeast: 1, atMost: 2 ** 32 - 2 });
   const seed = readSeed(where, options.seed);
   const give = oneOf(where, 'give', options.give ?? 'means', ['means', 'states'] as const);
+  const length = integer(where, 'length', options.length ?? 1, { atLeast: 1, atMost: 2 ** 24 });
   const { graph, runtime } = parameters;
   const { machines, label } = stackOf(graph);
   const labels = readClamp(parameters, label, options.clamp, rows);
@@ -43,6 +47,7 @@ export function sample(parameters: Parameters, options: SampleOptions): Float32A
   const layer = (name: string) => {
     const state = new LayerState(runtime, graph, name, rows, seed, 'sample');
     owned.push(state);
+    state.setLength(runtime, length);
     return state;
   };
   try {
@@ -72,7 +77,7 @@ export function sample(parameters: Parameters, options: SampleOptions): Float32A
       below.infer([drive], parameters.bias(biasName(lower)), { keep: 'means', draw: { update: sweeps + 1, sweep: 0 } });
     }
     if (give === 'states') below.spreadStates();
-    return below.values(runtime);
+    return givenOut(parameters, below);
   } finally {
     for (const state of owned) state.free();
   }

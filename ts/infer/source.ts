@@ -11,6 +11,7 @@ import { noiseStream, type purposes } from '../noise.js';
 import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
+import type { Range } from '../units/unit.js';
 import type { Stream } from '../wasm/st.js';
 import { LayerState } from './layer-state.js';
 
@@ -66,11 +67,12 @@ export class Source {
 
   /** Reads data-set rows `order[first .. first + rows]` and sends them up; draws belong to `update`. */
   read(order: EngineBuffer, first: number, rows: number, update: number): void {
-    if (this.options.passing === 'states' && this.visible.samples) {
+    if (this.options.passing === 'states' && this.visible.drawsData) {
       this.binarise.at(update, 0);
       this.visible.gatherStates(this.data, order, first, rows, this.binarise);
     } else {
       this.visible.gather(this.data, order, first, rows);
+      this.parameters.scaledLayer(this.visible.name)?.takeIn(this.visible);
     }
     this.sendUp(update);
     this.label?.gatherLabels(this.data.labelMemory(), order, first, rows);
@@ -110,14 +112,22 @@ export function checkData(graph: Graph, visible: string, data: Dataset): void {
       where: visible,
     });
   }
-  const { outside } = data.storage;
+  const range = type.range(units);
+  const outside = data.outside(range);
   if (outside === undefined) return;
-  const { least, most } = type.range(units);
+  const place = `row ${outside.row}, column ${outside.column}`;
+  const words = rangeInWords(range);
   throw new WakesleepError(
     'DATA_INVALID',
-    `Data for ${type.describe(units)} must lie in [${least}, ${most}]; row ${outside.row}, column ${outside.column} is ${outside.value}. Pass \`scale\`, or bring the columns into that range.`,
-    { given: outside.value, wanted: `${least} to ${most}`, where: `row ${outside.row}, column ${outside.column}` },
+    `Data for ${type.describe(units)} must ${words}; ${place} is ${outside.value}. Pass \`scale\`, or bring the columns into that range.`,
+    { given: outside.value, wanted: words, where: place },
   );
+}
+
+function rangeInWords({ least, most, integers }: Range): string {
+  if (most === Number.POSITIVE_INFINITY)
+    return integers ? `be whole numbers of at least ${least}` : `be at least ${least}`;
+  return integers ? `be whole numbers from ${least} to ${most}` : `lie in [${least}, ${most}]`;
 }
 
 /** Refuses labels that do not fit the layer that is to hold them. */

@@ -4,15 +4,16 @@
  * the negative phase, stands in a file for each.
  */
 import { WakesleepError } from '../errors.js';
-import { biasName, unsuitable } from '../graph/graph.js';
-import { type Machine, stackOf } from '../graph/machines.js';
+import { biasName, layerOf, unitsOf, unsuitable } from '../graph/graph.js';
+import { type Machine, refuseCounts, stackOf } from '../graph/machines.js';
 import { inferLowers, inferUpper } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
 import { Source } from '../infer/source.js';
-import { logOdds } from '../likelihood/log-odds.js';
 import { noiseStream } from '../noise.js';
 import type { Parameters } from '../parameters.js';
+import { withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
+import { unitType } from '../units/index.js';
 import type { Stream } from '../wasm/st.js';
 import { Averages } from './averages.js';
 import { GradientCorrections } from './corrections.js';
@@ -20,6 +21,7 @@ import { MachineUpdate, type Phase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
 import { scheduled } from './schedule.js';
 import type { CompleteTrainerOptions } from './trainer-options.js';
+import { standardiseFromData, VarianceUpdates } from './variance.js';
 import { drawOrder, type Training, type TrainingRecord } from './training.js';
 
 /** A batch whose positive phase is done. */
@@ -50,6 +52,7 @@ export class EnergyTraining {
   private readonly batches: number;
   private readonly source: Source;
   private readonly updates: MachineUpdate;
+  private readonly variances: VarianceUpdates;
   private readonly corrections: GradientCorrections | undefined;
   private readonly averages: Averages | undefined;
   private readonly order: EngineBuffer;
@@ -85,6 +88,8 @@ export class EnergyTraining {
       averaging === null ? undefined : training.own(new Averages(parameters, this.machine, averaging.decay));
     this.order = training.own(parameters.runtime.allocate(data.rows * 4));
     if (options.hiddenDropout > 0) this.dropout = training.own(noiseStream(parameters.runtime, seed, 'dropout', depth));
+    this.variances = training.own(new VarianceUpdates(parameters, this.machine, most));
+    standardiseFromData(training, depth);
     if (progress.epoch === 0 && progress.batch === 0 && options.initialBias === 'data') biasFromData(training, depth);
     if (training.restored.size > 0) this.restore(training.restored);
   }
@@ -100,11 +105,14 @@ export class EnergyTraining {
     return this.machine.connections.map((connection) => this.layer(connection.lower, rows));
   }
 
-  /** Refuses hidden units whose mean stands in for their state: chains of them would draw nothing. */
-  requireDrawnHidden(what: string): void {
+  /** Refuses machines in which no chain can go on: hidden units that are not drawn, counts without document lengths. */
+  requireChains(): void {
     const { upper } = this.machine;
+    // A chain of counts would have to keep how many words its document has, which checkpoints do not hold.
+    refuseCounts(this.parameters.graph, this.machine, 'Persistent chains have no document lengths');
     if (this.hidden.samples) return;
-    throw unsuitable(`${what} need hidden units that are drawn; the layer \`${upper}\` has mean-field units.`, upper);
+    const message = `Persistent chains need hidden units that are drawn; the layer \`${upper}\` has mean-field units.`;
+    throw unsuitable(message, upper);
   }
 
   /** Offers a checkpoint all that this training keeps, and what `more` gives. */
@@ -113,6 +121,7 @@ export class EnergyTraining {
       () =>
         new Map([
           ...this.updates.tensors(),
+          ...this.variances.tensors(),
           ...prefixed('average.', this.averages?.tensors()),
           ...(this.corrections?.tensors() ?? []),
           ...more(),
@@ -122,6 +131,7 @@ export class EnergyTraining {
 
   private restore(tensors: ReadonlyMap<string, Float32Array>): void {
     this.updates.restore(tensors);
+    this.variances.restore(tensors);
     this.corrections?.restore(tensors);
     this.averages?.restore(
       new Map([...tensors].flatMap(([name, values]) => (name.startsWith('average.') ? [[name.slice(8), values]] : []))),
@@ -205,6 +215,7 @@ export class EnergyTraining {
     const { weightCost, l1Cost } = options;
     const step = { learningRate, momentum, weightCost, l1Cost };
     const corrections = this.corrections?.of(batch.positive, negative);
+    this.variances.apply(batch.positive, negative, step, batch.update);
     this.updates.apply(batch.positive, negative, step, count, batch.update, corrections);
     if (options.maxNorm !== null) this.updates.limitNorms(options.maxNorm);
     this.averages?.step(count);
@@ -234,7 +245,8 @@ function prefixed(prefix: string, tensors: ReadonlyMap<string, Float32Array> | u
 
 /** The largest size of a bias that is set from data: a mean of about 0.02 or 0.98. */
 const LARGEST_BIAS = 4;
-/** Sets the biases of layers that hold data or labels to the log-odds of their means. */
+
+/** Sets the biases of layers that hold data or labels as their units start from means: to log-odds, or the means. */
 function biasFromData({ parameters, data }: Training, depth: number): void {
   const { graph, runtime } = parameters;
   const { visible, label, machines } = stackOf(graph);
@@ -242,7 +254,26 @@ function biasFromData({ parameters, data }: Training, depth: number): void {
   for (const lower of lowers) {
     const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
     if (means === undefined) continue;
-    const odds = logOdds(runtime, means).map((value) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS));
+    const units = unitsOf(graph, lower);
+    const spec = layerOf(graph, lower).units;
+    const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
+    const scaled = parameters.scaledLayer(lower);
+    if (scaled !== undefined) {
+      scaled.startFromData(data);
+      continue;
+    }
+    const odds = withScratch(runtime, units * 4, (scratch) => {
+      const values = scratch.floats();
+      starts.forEach((start, unit) => {
+        values[unit] = 'odds' in start ? start.odds : 1;
+      });
+      runtime.kernels.elementwise(1, scratch.handle);
+      const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
+      return Array.from(scratch.floats(), (value, unit) => {
+        const start = starts[unit]!;
+        return 'odds' in start ? clipped(value) : start.bias;
+      });
+    });
     parameters.write(biasName(lower), odds);
   }
 }

@@ -4,7 +4,7 @@
  * contrastive divergence approximates. An epoch is one update.
  */
 import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
-import { type Machine, machineOf } from '../graph/machines.js';
+import { type Machine, machineOf, refuseCounts } from '../graph/machines.js';
 import { upwardDrives } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
 import { Source } from '../infer/source.js';
@@ -16,6 +16,7 @@ import { addActivity, epochRecord } from './monitors.js';
 import { readSchedule, type Schedule, scheduled } from './schedule.js';
 import { type Optimiser, readOptimiser, type TrainerOptions } from './trainer-options.js';
 import type { Training, TrainingLoop } from './training.js';
+import { refuseLearnedVariances, standardiseFromData } from './variance.js';
 
 /** What `exactGradient()` takes; everything has a default. */
 export interface ExactGradientOptions {
@@ -78,6 +79,9 @@ export function* runExactGradient(training: Training, options: ExactGradient): T
   const { graph, runtime } = parameters;
   const machine = machineOf(graph, 'The exact gradient');
   const { rows } = data;
+  refuseLearnedVariances(parameters, machine, 'The exact gradient');
+  refuseCounts(graph, machine, 'The exact gradient needs rows of one length');
+  standardiseFromData(training, 0);
   const passing = 'probabilities' as const;
   const source = training.own(new Source(parameters, data, 0, { seed, purpose: 'train', passing, rows, labels: true }));
   const upper = training.own(new LayerState(runtime, graph, machine.upper, rows, seed, 'train'));

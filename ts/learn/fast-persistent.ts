@@ -58,7 +58,7 @@ const DECAY = 1 / 20;
 export function* runFastPersistent(training: Training, depth: number, options: FastWeights): TrainingLoop {
   const { chains } = options;
   const work = new EnergyTraining(training, depth, options, chains);
-  work.requireDrawnHidden('Persistent chains');
+  work.requireChains();
   const { parameters, machine, kept } = work;
   const { runtime, graph } = parameters;
   const lowers = work.lowerLayers(chains);

@@ -68,7 +68,7 @@ export function* runPersistent(
 ): TrainingLoop {
   const { chains } = options;
   const work = new EnergyTraining(training, depth, options, chains);
-  work.requireDrawnHidden('Persistent chains');
+  work.requireChains();
   const { parameters, machine, kept } = work;
   const lowers = work.lowerLayers(chains);
   const upper = work.layer(machine.upper, chains);

@@ -8,6 +8,7 @@ import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
 import { checkEnergies } from './free-energy.js';
+import { logPartitionOffset } from './offsets.js';
 
 /** A machine as the kernels' enumeration takes it: one matrix over all lower units, with layouts of both sides. */
 export class Enumeration {
@@ -28,6 +29,8 @@ export class Enumeration {
   constructor(
     private readonly parameters: Parameters,
     private readonly what: string,
+    /** Draws of every row, where a lower layer counts them. */
+    private readonly length = 1,
   ) {
     const { graph } = parameters;
     this.machine = machineOf(graph, what);
@@ -59,7 +62,7 @@ export class Enumeration {
       const { units } = layerOf(graph, name);
       const type = unitType(units);
       const { code, size } = type.kernel(units);
-      return [code, type.units(units), size];
+      return [code, type.units(units), type.countsDraws ? this.length : size];
     });
     buffer.words().set(words);
     return buffer;
@@ -76,30 +79,69 @@ export class Enumeration {
       for (let row = 0; row < upperUnits; row += 1) {
         weights.set(values.subarray(row * units, (row + 1) * units), row * lowerUnits + offset);
       }
-      this.lowerBias.floats().set(parameters.read(biasName(connection.lower)), offset);
+      const bias = parameters.bias(biasName(connection.lower)).floats();
+      this.lowerBias.floats().set(bias.subarray(0, units), offset);
       offset += units;
     }
-    this.upperBias.floats().set(parameters.read(upwardBiasName(parameters.graph, machine.upper)));
+    const upperBias = parameters.read(upwardBiasName(parameters.graph, machine.upper));
+    this.upperBias.floats().set(this.countsDraws ? upperBias.map((bias) => bias * this.length) : upperBias);
+  }
+
+  private get countsDraws(): boolean {
+    const { graph } = this.parameters;
+    return this.machine.connections.some(({ lower }) => {
+      const { units } = layerOf(graph, lower);
+      return unitType(units).countsDraws === true;
+    });
+  }
+
+  /** Refuses models that cannot be normalised, or of which it is not known. */
+  private checkNormalisable(): void {
+    const verdict = this.parameters.runtime.kernels.exactNormalisable(
+      this.weights.handle,
+      this.lowerBias.handle,
+      this.upperBias.handle,
+      this.lowerLayout.handle,
+      this.upperLayout.handle,
+    );
+    if (verdict === 0) return;
+    const { upper } = this.machine;
+    const lack =
+      verdict === 1
+        ? 'the weights between its real-valued units are so large that it has none'
+        : 'the weights between its real-valued units are so large that it is not known to have one';
+    throw unsuitable(`${this.what} needs a model with a finite log Z; ${lack}. Smaller weights have one.`, upper);
+  }
+
+  /** What Gaussian layers add to the log Z of natural states. */
+  private get offset(): number {
+    const layers = [this.machine.upper, ...this.machine.connections.map(({ lower }) => lower)];
+    return layers.reduce((sum, name) => sum + logPartitionOffset(this.parameters, name), 0);
   }
 
   /** log Z, nats; throws `GRAPH_UNSUITABLE` where both sides have too many configurations. */
   logPartition(): number {
     this.refresh();
+    this.checkNormalisable();
     const { kernels } = this.parameters.runtime;
-    return this.checked(
-      kernels.exactLogPartition(
-        this.weights.handle,
-        this.lowerBias.handle,
-        this.upperBias.handle,
-        this.lowerLayout.handle,
-        this.upperLayout.handle,
-      ),
+    return (
+      this.offset +
+      this.checked(
+        kernels.exactLogPartition(
+          this.weights.handle,
+          this.lowerBias.handle,
+          this.upperBias.handle,
+          this.lowerLayout.handle,
+          this.upperLayout.handle,
+        ),
+      )
     );
   }
 
   /** Averages under the model: `⟨v_i h_j⟩` as `[upper, lower]`, `⟨v_i⟩`, `⟨h_j⟩`; views, until the memory grows. */
   expectations(): { readonly pairs: Float64Array; readonly lower: Float64Array; readonly upper: Float64Array } {
     this.refresh();
+    this.checkNormalisable();
     const { kernels } = this.parameters.runtime;
     this.checked(
       kernels.exactExpectations(
@@ -119,7 +161,7 @@ export class Enumeration {
   private checked(logZ: number): number {
     if (!Number.isNaN(logZ)) return logZ;
     throw unsuitable(
-      `${this.what} enumerates one side of the model, and both have more than 2^25 configurations.`,
+      `${this.what} enumerates one side of the model, and both have more than 2^25 configurations, or no finite number of them.`,
       this.machine.upper,
     );
   }
@@ -130,9 +172,9 @@ export class Enumeration {
   }
 }
 
-/** log Z of an RBM, nats. */
-export function logPartition(parameters: Parameters): number {
-  const enumeration = new Enumeration(parameters, 'The exact log Z');
+/** log Z of an RBM, nats; of rows of `length` draws, where its data are counts. */
+export function logPartition(parameters: Parameters, length = 1): number {
+  const enumeration = new Enumeration(parameters, 'The exact log Z', length);
   try {
     return enumeration.logPartition();
   } finally {

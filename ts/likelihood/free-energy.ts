@@ -1,6 +1,7 @@
 /**
  * Free energies: `F(v) = −b·v − Σ_j Λ_j(c_j + Σ_i v_i W_ij)`, in nats, with Λ the log-partition of an upper unit
- * (softplus for a binary one). Hinton 2002; for a binary RBM `p(v) = e^−F(v) / Z`.
+ * (softplus for a binary one), and less `log m(v)` for states that have a base measure. Hinton 2002; for a binary RBM
+ * `p(v) = e^−F(v) / Z`.
  */
 import type { Dataset } from '../data/dataset.js';
 import { biasName, layerOf, unsuitable, upwardBiasName } from '../graph/graph.js';
@@ -9,13 +10,14 @@ import { withBlocks } from '../infer/blocks.js';
 import { upwardDrives } from '../infer/drives.js';
 import type { Parameters } from '../parameters.js';
 import { unitType } from '../units/index.js';
+import { freeEnergyOffset } from './offsets.js';
 
 /** Refuses layers whose units have no energy. */
 export function checkEnergies(parameters: Parameters, machine: Machine, what: string): void {
   for (const name of [machine.upper, ...machine.connections.map((connection) => connection.lower)]) {
     const { units } = layerOf(parameters.graph, name);
     const type = unitType(units);
-    if (type.samples(units)) continue;
+    if (type.hasEnergy(units)) continue;
     throw unsuitable(`${what} needs units with an energy; the layer \`${name}\` has ${type.describe(units)}.`, name);
   }
 }
@@ -27,21 +29,36 @@ export function checkEnergies(parameters: Parameters, machine: Machine, what: st
 export function freeEnergies(parameters: Parameters, data: Dataset, depth: number, labels: boolean): Float64Array {
   const energies = new Float64Array(data.rows);
   const machine = stackOf(parameters.graph).machines[depth]!;
+  const lowers = machine.connections.map(({ lower }) => lower);
+  const below = lowers.reduce((sum, name) => sum + freeEnergyOffset(parameters, name), 0);
+  const above = freeEnergyOffset(parameters, machine.upper);
+  const lengths = depth === 0 ? lengthsOf(parameters, lowers, data) : undefined;
+  const constant = (row: number) => below + above * (lengths === undefined ? 1 : lengths[row]! * lengths[row]!);
   withBlocks(parameters, data, depth, labels, (source, upper, first, rows, out) => {
     const bias = parameters.bias(upwardBiasName(parameters.graph, machine.upper));
     upper.infer(upwardDrives(parameters, machine, source.lowers), bias, { keep: 'inputs' });
     out.doubles().fill(0);
     for (const lower of source.lowers) {
       lower.activity.addDots(lower.reads(true), parameters.bias(biasName(lower.name)).handle, out.handle);
+      lower.addLogBase(out);
     }
     upper.addLogPartition(out);
     energies.set(
       out
         .doubles()
         .subarray(0, rows)
-        .map((value) => -value),
+        .map((value, row) => constant(first + row) - value),
       first,
     );
   });
   return energies;
+}
+
+/** The lengths of rows that are counts, by which biases above are multiplied; undefined for other data. */
+function lengthsOf({ graph }: Parameters, lowers: readonly string[], data: Dataset): Float64Array | undefined {
+  const counted = lowers.some((name) => {
+    const { units } = layerOf(graph, name);
+    return unitType(units).countsDraws === true;
+  });
+  return counted ? data.rowSums() : undefined;
 }

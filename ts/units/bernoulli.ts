@@ -1,5 +1,6 @@
 /** The stochastic binary unit: on with probability σ(x), x its total input. */
 import { boolean, freezeDeep, integer, refuseUnknown } from '../options.js';
+import { oddsOf } from './odds.js';
 import type { UnitType } from './unit.js';
 
 /** Plain data of a layer of binary units. */
@@ -32,6 +33,9 @@ export const bernoulliType: UnitType<BernoulliUnits> = {
   units: (spec) => spec.units,
   kernel: () => ({ code: 0, size: 1 }),
   samples: (spec) => !spec.meanField,
-  range: () => ({ least: 0, most: 1 }),
+  binary: () => true,
+  hasEnergy: (spec) => !spec.meanField,
+  range: () => ({ least: 0, most: 1, integers: false }),
+  initialBias: (_, mean) => oddsOf(mean),
   describe: (spec) => `${spec.units} ${spec.meanField ? 'mean-field logistic' : 'binary'} units`,
 };

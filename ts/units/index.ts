@@ -2,14 +2,37 @@
 import { WakesleepError } from '../errors.js';
 import { describeValue, isPlainObject, nearestName } from '../options.js';
 import { type BernoulliUnits, bernoulliType } from './bernoulli.js';
+import { type BinomialUnits, binomialType } from './binomial.js';
+import { type GaussianUnits, gaussianType } from './gaussian.js';
+import { type ReluUnits, reluType } from './relu.js';
+import { type ReplicatedSoftmaxUnits, replicatedSoftmaxType } from './replicated-softmax.js';
 import { type SoftmaxUnits, softmaxType } from './softmax.js';
+import { type SteppedSigmoidUnits, steppedSigmoidType } from './stepped-sigmoid.js';
+import { type TruncatedNormalUnits, truncatedNormalType } from './truncated-normal.js';
 import type { UnitSpec, UnitType } from './unit.js';
 
 /** Any layer's units, as plain data. */
-export type Units = BernoulliUnits | SoftmaxUnits;
+export type Units =
+  | BernoulliUnits
+  | SoftmaxUnits
+  | BinomialUnits
+  | SteppedSigmoidUnits
+  | ReluUnits
+  | TruncatedNormalUnits
+  | GaussianUnits
+  | ReplicatedSoftmaxUnits;
 
 /** Each type reads only its own plain data, which `unitType` makes sure of. */
-const types = [bernoulliType, softmaxType] as unknown as readonly UnitType[];
+const types = [
+  bernoulliType,
+  softmaxType,
+  binomialType,
+  steppedSigmoidType,
+  reluType,
+  truncatedNormalType,
+  gaussianType,
+  replicatedSoftmaxType,
+] as unknown as readonly UnitType[];
 
 /** The unit type of plain data. */
 export function unitType(spec: UnitSpec): UnitType {

@@ -1,5 +1,6 @@
 /** Groups of units of which exactly one is on: labels, Potts units. */
 import { freezeDeep, integer, refuseUnknown } from '../options.js';
+import { oddsOf } from './odds.js';
 import type { UnitType } from './unit.js';
 
 /** Plain data of a layer of softmax groups. */
@@ -28,6 +29,9 @@ export const softmaxType: UnitType<SoftmaxUnits> = {
   units: (spec) => spec.groups * spec.size,
   kernel: (spec) => ({ code: 1, size: spec.size }),
   samples: () => true,
-  range: () => ({ least: 0, most: 1 }),
+  binary: () => true,
+  hasEnergy: () => true,
+  range: () => ({ least: 0, most: 1, integers: false }),
+  initialBias: (_, mean) => oddsOf(mean),
   describe: (spec) => (spec.groups === 1 ? `one of ${spec.size}` : `${spec.groups} groups, each one of ${spec.size}`),
 };

@@ -8,6 +8,28 @@ export interface UnitSpec {
   readonly type: string;
 }
 
+/** The numbers that a layer's data may be: from `least` to `most`, both ends included, and whether they must be whole. */
+export interface Range {
+  readonly least: number;
+  readonly most: number;
+  readonly integers: boolean;
+}
+
+/** A bias to start from: itself, or the odds whose logarithm it is. */
+export type InitialBias = { readonly bias: number } | { readonly odds: number };
+
+/** The standard deviations of a Gaussian layer. */
+export interface Deviation {
+  /** Whether log-variances are parameters that are learned. */
+  readonly learned: boolean;
+  /** Whether data are standardised by means and deviations of the training rows, which the model keeps. */
+  readonly standardise: boolean;
+  /** The least variance. */
+  readonly floor: number;
+  /** The rate of log-variances as a share of the learning rate. */
+  readonly rate: number;
+}
+
 /** One unit type. `Spec` is its plain data. */
 export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   readonly type: Spec['type'];
@@ -19,8 +41,18 @@ export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   kernel(spec: Spec): { readonly code: number; readonly size: number };
   /** Whether states are drawn, or the mean stands in for the state. */
   samples(spec: Spec): boolean;
-  /** The range that data for such a layer must keep to, both ends included. */
-  range(spec: Spec): { readonly least: number; readonly most: number };
+  /** Whether every state is 0 or 1; then numbers from outside may count as probabilities, and be drawn from. */
+  binary(spec: Spec): boolean;
+  /** Whether the units are an exponential family, so that a model of them has an energy. */
+  hasEnergy(spec: Spec): boolean;
+  /** What data for such a layer must keep to. */
+  range(spec: Spec): Range;
+  /** How the bias starts from the mean of a column of data. */
+  initialBias(spec: Spec, mean: number): InitialBias;
+  /** Whether a row's states are counts that sum to a length of its own, by which biases above are multiplied. */
+  countsDraws?: boolean;
+  /** Whether the bias is the mean of a normal density, `(v − b)² / 2σ²`, and what is known of σ; absent otherwise. */
+  deviation?(spec: Spec): Deviation;
   /** One line for a person: `500 binary units`. */
   describe(spec: Spec): string;
 }

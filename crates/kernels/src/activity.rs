@@ -11,6 +11,7 @@ use crate::disjoint::{Disjoint, Pool};
 use crate::lanes::{F32x4, LINE, Line, floats, floats_mut, lines_for};
 use crate::memory::zeroed;
 use crate::random::Stream;
+use crate::sums::total;
 use core::ops::Range;
 
 /// Indices are 16 bits wide.
@@ -51,6 +52,8 @@ pub struct Activity {
     counts: Vec<u32>,
     /// How much each row counts in statistics; empty where all count alike, as 1.
     row_weights: Vec<f32>,
+    /// How many draws a row's counts sum to (the length of a document); empty where never asked for.
+    lengths: Vec<u32>,
 }
 
 impl Activity {
@@ -71,6 +74,7 @@ impl Activity {
             reals: Vec::new(),
             counts: zeroed(capacity, 0)?,
             row_weights: Vec::new(),
+            lengths: Vec::new(),
         })
     }
 
@@ -203,6 +207,46 @@ impl Activity {
             .sum()
     }
 
+    /// How many draws each row's counts sum to; empty where nobody has said.
+    pub fn lengths(&self) -> &[u32] {
+        &self.lengths[..self.rows.min(self.lengths.len())]
+    }
+
+    /// Says how many draws each row's counts sum to. `None` where memory is out.
+    pub fn set_lengths(&mut self, lengths: &[u32]) -> Option<()> {
+        if self.lengths.is_empty() {
+            self.lengths = zeroed(self.capacity, 0)?;
+        }
+        self.lengths[..lengths.len()].copy_from_slice(lengths);
+        Some(())
+    }
+
+    /// Takes the sum of each row's values, to the nearest whole number, as its length. `None` where memory is out.
+    pub fn count_lengths(&mut self) -> Option<()> {
+        let length = |row| {
+            let sum = total(self.row(row).iter().map(|&x| f64::from(x)));
+            (sum + 0.5) as u32
+        };
+        let lengths: Vec<u32> = (0..self.rows).map(length).collect();
+        self.set_lengths(&lengths)
+    }
+
+    /// Starts each row's total inputs at the biases times the row's length.
+    pub fn start_at_lengths(&mut self, bias: &[Line]) {
+        assert!(
+            self.lengths().len() == self.rows,
+            "rows whose lengths nobody has said"
+        );
+        let lines = self.lines;
+        for row in 0..self.rows {
+            let length = self.lengths[row] as f32;
+            let values = &mut self.values[row * lines..][..lines];
+            for (value, bias) in values.iter_mut().zip(&bias[..lines]) {
+                *value = bias.scale(length).add(Line::ZERO);
+            }
+        }
+    }
+
     fn begin_reals(&mut self) -> Option<()> {
         if self.reals.is_empty() {
             self.reals = zeroed(self.capacity * self.lines * LINE, 0.0)?;
@@ -233,6 +277,15 @@ impl Activity {
         self.parts_of(lists, true)
     }
 
+    /// For drawing states that are not binary into `values`; `reserve_states` comes first.
+    pub(crate) fn parts_with_reals(&mut self, lists: Lists) -> Parts<'_> {
+        assert!(
+            !self.reals.is_empty() || self.capacity * self.lines == 0,
+            "states that are not binary need room"
+        );
+        self.parts_of(lists, false)
+    }
+
     fn parts_of(&mut self, lists: Lists, states_are_apart: bool) -> Parts<'_> {
         self.lists = lists;
         self.states_are_apart = states_are_apart;
@@ -249,6 +302,7 @@ impl Activity {
             indices: Disjoint::new(&mut self.indices),
             reals: Disjoint::new(&mut self.reals),
             counts: Disjoint::new(&mut self.counts),
+            lengths: &self.lengths,
         }
     }
 
@@ -532,6 +586,7 @@ pub(crate) struct Parts<'a> {
     indices: Disjoint<'a, u16>,
     reals: Disjoint<'a, f32>,
     counts: Disjoint<'a, u32>,
+    lengths: &'a [u32],
 }
 
 /// One row of an activity. `indices` and `reals` have room for whole lines (`reals` is empty where never asked for);
@@ -542,6 +597,8 @@ pub(crate) struct Row<'a> {
     pub indices: &'a mut [u16],
     pub reals: &'a mut [f32],
     pub count: &'a mut u32,
+    /// How many draws its counts sum to; 0 where nobody has said.
+    pub length: u32,
     pub units: usize,
 }
 
@@ -587,6 +644,7 @@ impl Parts<'_> {
                     self.reals.take(list)
                 },
                 count: &mut self.counts.take(row..row + 1)[0],
+                length: self.lengths.get(row).copied().unwrap_or(0),
                 units,
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! The energy of lower states v and upper states h is `E(v, h) = −b·v − c·h − Σ v_i W_ij h_j`, a probability is
 //! `e^−E / Z`. One side is enumerated; given it the units of the other are independent, so they are summed in closed
-//! form. The enumerated side is a row of digits: a binary unit is off or on, a softmax group has one of its units on.
+//! form, whatever their family. The enumerated side is a row of digits: a binary unit is off or on, a binomial or stepped
+//! one is 0 to N, a softmax group has one of its units on. Base measures m count: a state's weight is `m(v) m(h) e^−E`.
 //!
 //! 1. Descend through the digits; each level adds what its digit's unit sends to the total inputs of the other side, so
 //!    a state costs about two rows of additions however many units are on.
@@ -13,7 +14,8 @@
 //!    up, and they are added to the row of the unit that was on.
 
 use crate::disjoint::{Disjoint, Pool};
-use crate::sums::total;
+use crate::normalisable::{gaussian_pair, is_gaussian_pair};
+use crate::sums::{LogSum, total};
 use crate::units::Kind;
 use core::ops::Range;
 
@@ -61,16 +63,30 @@ pub struct Expectations {
     pub upper: Vec<f64>,
 }
 
-/// How many states a layer has; `None` above `MAX_STATES`.
+/// How many states a layer has; `None` above `MAX_STATES`, and where a unit has no finite number of them.
 pub fn states(layer: &[Group]) -> Option<u64> {
-    digits(layer).iter().try_fold(1u64, |states, digit| {
-        let states = states.checked_mul(digit.states() as u64)?;
-        (states <= MAX_STATES).then_some(states)
+    layer.iter().try_fold(1u64, |states, group| {
+        let (count, each) = match (group.kind, group.kind.largest_state()) {
+            (Kind::Softmax { size }, _) => (group.units / size.max(1), size as u64),
+            (_, Some(largest)) => (group.units, u64::from(largest) + 1),
+            (_, None) if group.units == 0 => (0, 1),
+            (_, None) => return None,
+        };
+        // A digit of one state adds none, however many there are.
+        let digits = if each == 1 { 0 } else { count };
+        (0..digits).try_fold(states, |states, _| {
+            let states = states.checked_mul(each)?;
+            (states <= MAX_STATES).then_some(states)
+        })
     })
 }
 
-/// `log Z`, nats; `None` where the side has more states than `MAX_STATES`.
+/// `log Z`, nats; `None` where the side has more states than `MAX_STATES`. Two Gaussian layers need no enumeration; their
+/// log Z is infinite where they cannot be normalised.
 pub fn log_partition(pool: &Pool, machine: &Machine, side: Enumerate) -> Option<f64> {
+    if side == Enumerate::Fewer && is_gaussian_pair(machine) {
+        return Some(gaussian_pair(machine).0);
+    }
     Some(Problem::new(machine, side)?.log_partition(pool))
 }
 
@@ -80,6 +96,9 @@ pub fn expectations(
     machine: &Machine,
     side: Enumerate,
 ) -> Option<(f64, Expectations)> {
+    if side == Enumerate::Fewer && is_gaussian_pair(machine) {
+        return Some(gaussian_pair(machine));
+    }
     let problem = Problem::new(machine, side)?;
     let log_partition = problem.log_partition(pool);
     let sums = problem.sums(log_partition);
@@ -109,8 +128,8 @@ fn transposed(matrix: &[f64], columns: usize) -> Vec<f64> {
 /// What takes one of several states by itself.
 #[derive(Clone, Debug)]
 enum Digit {
-    /// Off or on.
-    Unit(usize),
+    /// 0, 1, ...: a state's place is its value, and each has its `log m`.
+    Unit { unit: usize, log_bases: Vec<f64> },
     /// Exactly one is on.
     OneOf(Range<usize>),
 }
@@ -118,46 +137,82 @@ enum Digit {
 impl Digit {
     fn states(&self) -> usize {
         match self {
-            Digit::Unit(_) => 2,
+            Digit::Unit { log_bases, .. } => log_bases.len(),
             Digit::OneOf(units) => units.len(),
         }
     }
 
-    /// The unit that is on in a state.
-    fn unit_on(&self, state: usize) -> Option<usize> {
+    /// The unit that is not zero in a state, and its value.
+    fn unit_on(&self, state: usize) -> Option<(usize, f64)> {
         match self {
-            Digit::Unit(unit) => (state == 1).then_some(*unit),
-            Digit::OneOf(units) => Some(units.start + state),
+            Digit::Unit { unit, .. } => (state > 0).then_some((*unit, state as f64)),
+            Digit::OneOf(units) => Some((units.start + state, 1.0)),
+        }
+    }
+
+    fn log_base(&self, state: usize) -> f64 {
+        match self {
+            Digit::Unit { log_bases, .. } => log_bases[state],
+            Digit::OneOf(_) => 0.0,
         }
     }
 }
 
+/// The digits of a layer that has a finite number of states.
 fn digits(layer: &[Group]) -> Vec<Digit> {
     let mut first = 0;
     let mut digits = Vec::new();
     for group in layer {
         let units = first..first + group.units;
         first = units.end;
-        match group.kind {
-            Kind::Bernoulli => digits.extend(units.map(Digit::Unit)),
-            Kind::Softmax { size } => {
-                assert!(size > 0 && group.units.is_multiple_of(size));
-                digits.extend(
-                    units
-                        .step_by(size)
-                        .map(|first| Digit::OneOf(first..first + size)),
-                );
-            }
+        if let Kind::Softmax { size } = group.kind {
+            assert!(size > 0 && group.units.is_multiple_of(size));
+            digits.extend(
+                units
+                    .step_by(size)
+                    .map(|first| Digit::OneOf(first..first + size)),
+            );
+            continue;
         }
+        let largest = group.kind.largest_state().unwrap_or(0);
+        let log_bases: Vec<f64> = (0..=largest)
+            .map(|state| group.kind.log_base(&[state as f32]))
+            .collect();
+        digits.extend(units.map(|unit| Digit::Unit {
+            unit,
+            log_bases: log_bases.clone(),
+        }));
     }
     digits
+}
+
+/// Units that depend on each other, given the other side, and their kind.
+struct Block {
+    kind: Kind,
+    units: Range<usize>,
+}
+
+fn blocks(layer: &[Group]) -> Vec<Block> {
+    let mut start = 0;
+    let mut blocks = Vec::new();
+    for group in layer {
+        let end = start + group.units;
+        let size = group.kind.block(group.units).max(1);
+        assert!(group.units.is_multiple_of(size));
+        blocks.extend((start..end).step_by(size).map(|first| Block {
+            kind: group.kind,
+            units: first..first + size,
+        }));
+        start = end;
+    }
+    blocks
 }
 
 /// A machine seen from the side that is enumerated.
 struct Problem {
     lower_is_enumerated: bool,
     digits: Vec<Digit>,
-    summed_digits: Vec<Digit>,
+    summed_blocks: Vec<Block>,
     bias: Vec<f64>,
     summed_bias: Vec<f64>,
     /// `[enumerated, summed]`.
@@ -191,14 +246,13 @@ impl Problem {
         };
         if lower_is_enumerated { below } else { above }?;
         let double = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
-        let (below, above) = (digits(machine.lower), digits(machine.upper));
         let (bias_below, bias_above) = (double(machine.lower_bias), double(machine.upper_bias));
         let weights = double(machine.weights);
         Some(if lower_is_enumerated {
             Problem {
                 lower_is_enumerated,
-                digits: below,
-                summed_digits: above,
+                digits: digits(machine.lower),
+                summed_blocks: blocks(machine.upper),
                 bias: bias_below,
                 summed_bias: bias_above,
                 weights: transposed(&weights, lower),
@@ -206,8 +260,8 @@ impl Problem {
         } else {
             Problem {
                 lower_is_enumerated,
-                digits: above,
-                summed_digits: below,
+                digits: digits(machine.upper),
+                summed_blocks: blocks(machine.lower),
                 bias: bias_above,
                 summed_bias: bias_below,
                 weights,
@@ -266,14 +320,14 @@ impl Problem {
         let units = self.summed_bias.len();
         let (above, below) = levels.inputs.split_at_mut((depth + 1) * units);
         let (from, to) = (&above[depth * units..], &mut below[..units]);
-        levels.bias[depth + 1] = levels.bias[depth];
+        levels.bias[depth + 1] = levels.bias[depth] + self.digits[depth].log_base(state);
         match self.digits[depth].unit_on(state) {
             None => to.copy_from_slice(from),
-            Some(unit) => {
-                levels.bias[depth + 1] += self.bias[unit];
+            Some((unit, value)) => {
+                levels.bias[depth + 1] += value * self.bias[unit];
                 let weights = &self.weights[unit * units..][..units];
                 for ((to, from), weight) in to.iter_mut().zip(from).zip(weights) {
-                    *to = from + weight;
+                    *to = from + value * weight;
                 }
             }
         }
@@ -295,10 +349,10 @@ impl Problem {
     fn log_weight(&self, levels: &Levels) -> f64 {
         let bottom = self.digits.len();
         let inputs = &levels.inputs[bottom * self.summed_bias.len()..];
-        let summed = self.summed_digits.iter().map(|digit| match digit {
-            Digit::Unit(unit) => softplus(inputs[*unit]),
-            Digit::OneOf(units) => log_sum_exp(&inputs[units.clone()]),
-        });
+        let summed = self
+            .summed_blocks
+            .iter()
+            .map(|Block { kind, units }| kind.block_log_partition(&inputs[units.clone()]));
         levels.bias[bottom] + total(summed)
     }
 
@@ -341,27 +395,21 @@ impl Problem {
             let part = self.add_means(levels, depth + 1, log_partition, sums, below);
             probability += part;
             add(own, &below[..units]);
-            if let Some(unit) = self.digits[depth].unit_on(state) {
-                sums.enumerated[unit] += part;
-                add(&mut sums.products[unit * units..][..units], &below[..units]);
+            if let Some((unit, value)) = self.digits[depth].unit_on(state) {
+                sums.enumerated[unit] += value * part;
+                let products = &mut sums.products[unit * units..][..units];
+                for (product, mean) in products.iter_mut().zip(&below[..units]) {
+                    *product += value * mean;
+                }
             }
         }
         probability
     }
 
     fn weighted_means(&self, inputs: &[f64], probability: f64, means: &mut [f64]) {
-        for digit in &self.summed_digits {
-            match digit {
-                Digit::Unit(unit) => {
-                    means[*unit] = probability / (1.0 + libm::exp(-inputs[*unit]));
-                }
-                Digit::OneOf(units) => {
-                    let log_sum = log_sum_exp(&inputs[units.clone()]);
-                    for unit in units.clone() {
-                        means[unit] = probability * libm::exp(inputs[unit] - log_sum);
-                    }
-                }
-            }
+        for Block { kind, units } in &self.summed_blocks {
+            let inputs = &inputs[units.clone()];
+            kind.block_means(inputs, probability, &mut means[units.clone()]);
         }
     }
 }
@@ -369,58 +417,5 @@ impl Problem {
 fn add(to: &mut [f64], from: &[f64]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to += from;
-    }
-}
-
-/// `log(1 + e^x)`.
-fn softplus(x: f64) -> f64 {
-    let tail = libm::log1p(libm::exp(-x.abs()));
-    if x > 0.0 { x + tail } else { tail }
-}
-
-fn log_sum_exp(x: &[f64]) -> f64 {
-    let mut sum = LogSum::NONE;
-    x.iter().for_each(|&x| sum.add(x));
-    sum.log()
-}
-
-/// A sum of exponentials as `largest, Σ e^(x − largest)`.
-#[derive(Clone, Copy)]
-struct LogSum {
-    largest: f64,
-    sum: f64,
-}
-
-impl LogSum {
-    const NONE: LogSum = LogSum {
-        largest: f64::NEG_INFINITY,
-        sum: 0.0,
-    };
-
-    fn add(&mut self, x: f64) {
-        *self = self.join(LogSum {
-            largest: x,
-            sum: 1.0,
-        });
-    }
-
-    /// What is not a number ends up in the sum, whichever side it comes from.
-    fn join(self, other: LogSum) -> LogSum {
-        if other.sum == 0.0 {
-            return self;
-        }
-        if self.sum == 0.0 {
-            return other;
-        }
-        if other.largest > self.largest {
-            let sum = self.sum * libm::exp(self.largest - other.largest) + other.sum;
-            return LogSum { sum, ..other };
-        }
-        let sum = self.sum + other.sum * libm::exp(other.largest - self.largest);
-        LogSum { sum, ..self }
-    }
-
-    fn log(self) -> f64 {
-        self.largest + libm::log(self.sum)
     }
 }

@@ -108,6 +108,22 @@ pub fn transpose_block(block: &[Line; LINE], out: &mut [Line; LINE]) {
 
 pub use body::{F32x4, U32x4};
 
+impl U32x4 {
+    /// Where all bits of a lane are set `yes`, where none are `no`.
+    #[inline(always)]
+    pub fn choose(self, yes: F32x4, no: F32x4) -> F32x4 {
+        yes.bits().and(self).or(no.bits().and_not(self)).as_floats()
+    }
+}
+
+impl F32x4 {
+    /// The same with NaN where `x` is NaN: what keeps a lost number in sight.
+    #[inline(always)]
+    pub fn or_nan_of(self, x: F32x4) -> F32x4 {
+        x.not_equal(x).choose(F32x4::splat(f32::NAN), self)
+    }
+}
+
 #[cfg(target_arch = "wasm32")]
 mod body {
     use core::arch::wasm32::*;
@@ -288,7 +304,7 @@ mod body {
                 U32x4(i32x4_shuffle::<1, 3, 5, 7>(low, high)),
             )
         }
-        /// The lanes as floats; exact below 2^24. Lanes must be below 2^31.
+        /// The lanes as floats, to the nearest; exact below 2^24. Lanes must be below 2^31.
         #[inline(always)]
         pub fn to_floats(self) -> F32x4 {
             F32x4(f32x4_convert_i32x4(self.0))
@@ -470,7 +486,7 @@ mod body {
                 U32x4(from_fn(|i| (product(i) >> 32) as u32)),
             )
         }
-        /// The lanes as floats; exact below 2^24. Lanes must be below 2^31.
+        /// The lanes as floats, to the nearest; exact below 2^24. Lanes must be below 2^31.
         #[inline(always)]
         pub fn to_floats(self) -> F32x4 {
             F32x4(self.0.map(|x| x as i32 as f32))

@@ -7,6 +7,7 @@ pub mod exact;
 pub mod lanes;
 pub mod logistic;
 pub mod memory;
+pub mod normalisable;
 pub mod propagate;
 pub mod pseudo;
 pub mod random;

@@ -63,7 +63,7 @@ pub fn propagate(
             && source.listed() as f32 > DENSE_SHARE * (source.rows() * source.units()) as f32;
     let lists = source.lists();
     assert!(dense || lists != Lists::None, "there are no lists to read");
-    let parts = target.parts(settle.lists());
+    let parts = settle.parts_of(target);
     parts.each_block(pool, &|rows| {
         // SAFETY: each block of rows belongs to one task.
         let values = unsafe { parts.values(rows.clone()) };
@@ -99,7 +99,7 @@ pub fn settle_on_bias(pool: &Pool, target: &mut Activity, bias: &[Line], settle:
 
 /// Turns the total inputs in `target.values` into means and states.
 pub fn settle(pool: &Pool, target: &mut Activity, settle: &Settle) {
-    let parts = target.parts(settle.lists());
+    let parts = settle.parts_of(target);
     parts.each_block(pool, &|rows| settle_rows(settle, &parts, rows));
 }
 
@@ -113,7 +113,7 @@ pub fn settle_tempered(
 ) {
     let lines = target.lines();
     assert!(offset.is_none_or(|offset| offset.len() >= lines));
-    let parts = target.parts(settle.lists());
+    let parts = settle.parts_of(target);
     parts.each_block(pool, &|rows| {
         // SAFETY: each block of rows belongs to one task, which gives this view up before it settles them.
         let values = unsafe { parts.values(rows.clone()) };
@@ -371,6 +371,16 @@ pub fn add_row_dots(activity: &Activity, read: Read, vector: &[f32], out: &mut [
             ),
             (Read::Lists, Lists::None) => panic!("there are no lists to read"),
         };
+    }
+}
+
+/// `out[row] += log m(s)` over the units of a row, the base measure of its states as the kind has it, nats.
+pub fn add_log_bases(activity: &Activity, read: Read, kind: Kind, out: &mut [f64]) {
+    assert!(out.len() == activity.rows());
+    let mut room = vec![Line::ZERO; activity.lines()];
+    for (row, out) in out.iter_mut().enumerate() {
+        let states = floats(activity.row_lines(row, read, &mut room));
+        *out += kind.log_base(&states[..activity.units()]);
     }
 }
 

@@ -10,16 +10,17 @@ use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::exact::{self, Enumerate, Group, Machine};
 use wakesleep_kernels::lanes::{F32x4, Line, floats as floats_of, floats_mut, lines_for};
 use wakesleep_kernels::logistic::{exp, log, logistic, single, softplus};
+use wakesleep_kernels::normalisable::normalisable;
 use wakesleep_kernels::propagate::{
-    Start, add_log_partitions, add_row_dots, add_tempered_differences, propagate, settle_on_bias,
-    settle_tempered, squared_distance, sum_of_values, summarise_weights,
+    Start, add_log_bases, add_log_partitions, add_row_dots, add_tempered_differences, propagate,
+    settle_on_bias, settle_tempered, squared_distance, sum_of_values, summarise_weights,
 };
 use wakesleep_kernels::pseudo;
 use wakesleep_kernels::random::{Purpose, Stream, normal, permutation, philox};
 use wakesleep_kernels::statistics::{
     Biases, Learner, Phase, Rule, Step, add_column_sums, learn_bias, step_bias,
 };
-use wakesleep_kernels::units::{Keep, Kind, Settle, softmax::normalise_f64};
+use wakesleep_kernels::units::{Keep, Kind, Noise, Settle, softmax::normalise_f64, variance};
 use wakesleep_kernels::weights::{Direction, Weights};
 
 // ---- Numbers ----
@@ -753,6 +754,126 @@ fn biases(found: &mut Found) {
     });
 }
 
+const REAL_KINDS: [(&str, Kind); 8] = [
+    ("binomial", Kind::Binomial { copies: 9 }),
+    ("stepped sigmoid", Kind::SteppedSigmoid { copies: 9 }),
+    ("relu", Kind::Relu { noise: Noise::None }),
+    ("relu unit", Kind::Relu { noise: Noise::Unit }),
+    (
+        "relu sigmoid",
+        Kind::Relu {
+            noise: Noise::Sigmoid,
+        },
+    ),
+    ("truncated normal", Kind::TruncatedNormal),
+    ("gaussian", Kind::Gaussian),
+    ("replicated softmax", Kind::ReplicatedSoftmax { length: 9 }),
+];
+
+fn real_units(found: &mut Found, pool: &Pool) {
+    let bias: Vec<f32> = floats(81, GROUPED, signed)
+        .iter()
+        .map(|x| x * 8.0)
+        .collect();
+    let bias = padded(&bias);
+    for (name, kind) in REAL_KINDS {
+        for (kept, keep) in KEEP {
+            let mut target = Activity::new(ROWS, GROUPED).unwrap();
+            target.reserve_states().unwrap();
+            let draw = Some(stream());
+            settle_on_bias(pool, &mut target, &bias, &Settle { kind, keep, draw });
+            if keep == Keep::Inputs {
+                let mut out = vec![0.0; ROWS];
+                add_log_partitions(pool, &target, kind, None, &mut out);
+                add_log_bases(&target, Read::Lists, kind, &mut out);
+                found.hash(format!("energies {name}"), |hash| {
+                    hash.doubles(&out);
+                });
+            }
+            found.lists(format!("settle {name} {kept}"), &mut target, pool);
+        }
+    }
+    let counts = activity(ROWS, GROUPED, &floats(82, ROWS * GROUPED, binary));
+    let mut above = Activity::new(ROWS, GROUPED).unwrap();
+    let mut counted = counts;
+    counted.count_lengths().unwrap();
+    above.set_lengths(counted.lengths()).unwrap();
+    above.start_at_lengths(&bias);
+    found.activity("start at lengths".into(), &above);
+}
+
+fn variances(found: &mut Found, pool: &Pool) {
+    let mut zeta = floats(83, LOWER, signed);
+    let mut velocity = floats(84, LOWER, small);
+    let scale = floats(85, LOWER, |word| 0.5 + unit(word));
+    let (mut deviation, mut inverse) = (vec![0.0; LOWER], vec![0.0; LOWER]);
+    variance::deviations(&zeta, &scale, &mut deviation, &mut inverse);
+    let mut natural = vec![0.0; LOWER];
+    variance::multiply_vectors(&floats(86, LOWER, signed), &inverse, &mut natural);
+    let offset = variance::log_partition_offset(&deviation, &natural);
+    found.hash("deviations", |hash| {
+        hash.floats(&deviation).floats(&inverse).floats(&natural);
+        hash.doubles(&[
+            offset,
+            variance::half_squares(&natural),
+            variance::log_of(0.3),
+        ]);
+    });
+    let mut states = activity(ROWS, LOWER, &floats(87, ROWS * LOWER, signed));
+    variance::shift_and_scale_columns(&mut states, &floats(88, LOWER, signed), &inverse);
+    states.list_values(pool).unwrap();
+    let inputs = activity(ROWS, LOWER, &floats(89, ROWS * LOWER, signed));
+    let mut statistics = [vec![0.0; LOWER], vec![0.0; LOWER]];
+    for (out, read) in statistics.iter_mut().zip([Read::Lists, Read::Values]) {
+        variance::log_variance_statistics(&states, read, &inputs, &natural, out);
+    }
+    statistics[1].iter_mut().for_each(|x| *x *= 0.5);
+    let [positive, negative] = &statistics;
+    let by = [0.5, 0.9];
+    let finite =
+        variance::step_log_variance(&mut zeta, &mut velocity, positive, negative, by, -0.5);
+    found.hash("log variances", |hash| {
+        hash.floats(&values_of(&states))
+            .doubles(positive)
+            .doubles(negative);
+        hash.floats(&zeta)
+            .floats(&velocity)
+            .doubles(&[f64::from(!finite)]);
+    });
+}
+
+fn exactly_real(found: &mut Found, pool: &Pool) {
+    let layers = [
+        ("binomial", Kind::Binomial { copies: 3 }),
+        ("stepped sigmoid", Kind::SteppedSigmoid { copies: 3 }),
+        ("truncated normal", Kind::TruncatedNormal),
+        ("gaussian", Kind::Gaussian),
+        ("replicated softmax", Kind::ReplicatedSoftmax { length: 9 }),
+    ];
+    let (lower, upper) = (5, 4);
+    for (below, lower_kind) in layers {
+        for (above, upper_kind) in [("binomial", layers[0].1), ("gaussian", Kind::Gaussian)] {
+            let group = |kind, units| [Group { kind, units }];
+            let machine = Machine {
+                lower: &group(lower_kind, lower),
+                upper: &group(upper_kind, upper),
+                weights: &floats(91, lower * upper, small),
+                lower_bias: &floats(92, lower, signed),
+                upper_bias: &floats(93, upper, signed),
+            };
+            let verdict = normalisable(&machine) as u32;
+            let log_z = exact::log_partition(pool, &machine, Enumerate::Fewer);
+            found.hash(format!("exact {below} {above}"), |hash| {
+                hash.doubles(&[f64::from(verdict), log_z.unwrap_or(f64::NAN)]);
+                if let Some((_, averages)) = exact::expectations(pool, &machine, Enumerate::Fewer) {
+                    hash.doubles(&averages.products);
+                    hash.doubles(&averages.lower).doubles(&averages.upper);
+                }
+            });
+        }
+    }
+}
+
 fn exactly(found: &mut Found, pool: &Pool) {
     let (lower, upper) = (12, 6);
     let machine = Machine {
@@ -794,6 +915,9 @@ fn digests(pool: &Pool) -> String {
     biases(&mut found);
     options(&mut found, pool);
     exactly(&mut found, pool);
+    real_units(&mut found, pool);
+    variances(&mut found, pool);
+    exactly_real(&mut found, pool);
     found.json()
 }
 

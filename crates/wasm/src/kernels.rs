@@ -1,7 +1,9 @@
 //! The exported kernels: each checks nothing of its own and does no arithmetic, but hands its arguments to
 //! `wakesleep_kernels` together with the pool.
 //!
-//! Codes: unit kinds 0 Bernoulli, 1 softmax (`size` units a group); what is kept 0 total inputs, 1 means, 2 states;
+//! Codes: unit kinds 0 Bernoulli, 1 softmax (`size` units a group), 2 binomial and 3 stepped sigmoid (`size` copies),
+//! 4 rectified (`size` 0 without noise, 1 of variance 1, 2 of variance σ(x)), 5 truncated normal, 6 Gaussian,
+//! 7 replicated softmax (`size` draws where a row says nothing else); what is kept 0 total inputs, 1 means, 2 states;
 //! outcomes 0 done, 1 a number is not finite, 2 out of memory.
 
 use crate::memory::Buffer;
@@ -14,7 +16,7 @@ use wakesleep_kernels::lanes::{LINE, Line, lines_for};
 use wakesleep_kernels::propagate::Start;
 use wakesleep_kernels::random::Purpose;
 use wakesleep_kernels::statistics::{self, Biases, Phase, Rule};
-use wakesleep_kernels::units::{Keep, Kind, Settle};
+use wakesleep_kernels::units::{Keep, Kind, Noise, Settle, variance};
 use wakesleep_kernels::weights::Direction;
 use wasm_bindgen::prelude::*;
 
@@ -33,6 +35,20 @@ fn kind(code: u32, size: usize) -> Kind {
     match code {
         0 => Kind::Bernoulli,
         1 => Kind::Softmax { size },
+        2 => Kind::Binomial {
+            copies: size as u32,
+        },
+        3 => Kind::SteppedSigmoid {
+            copies: size as u32,
+        },
+        4 => Kind::Relu {
+            noise: [Noise::None, Noise::Unit, Noise::Sigmoid][size],
+        },
+        5 => Kind::TruncatedNormal,
+        6 => Kind::Gaussian,
+        7 => Kind::ReplicatedSoftmax {
+            length: size as u32,
+        },
         _ => panic!("unit kind {code}"),
     }
 }
@@ -461,6 +477,64 @@ impl Activity {
         statistics::add_column_sums(&self.0, read(lists), Some(factors), out.lines_mut());
     }
 
+    /// `out[row] += log m(s)`, the base measure of the states as the kind has it, nats, f64.
+    #[wasm_bindgen(js_name = addLogBase)]
+    pub fn add_log_base(&self, lists: bool, kind_code: u32, size: usize, out: &mut Buffer) {
+        let out = &mut out.doubles_mut()[..self.0.rows()];
+        kernels::propagate::add_log_bases(&self.0, read(lists), kind(kind_code, size), out);
+    }
+
+    /// Takes the sum of each row's values as the number of draws that its counts sum to. False where memory is out.
+    #[wasm_bindgen(js_name = countLengths)]
+    pub fn count_lengths(&mut self) -> bool {
+        self.0.count_lengths().is_some()
+    }
+
+    /// Takes each row's number of draws from another activity. False where memory is out.
+    #[wasm_bindgen(js_name = takeLengths)]
+    pub fn take_lengths(&mut self, from: &Activity) -> bool {
+        self.0.set_lengths(from.0.lengths()).is_some()
+    }
+
+    /// Says that every row of the activity makes so many draws. False where memory is out.
+    #[wasm_bindgen(js_name = setLength)]
+    pub fn set_length(&mut self, length: u32) -> bool {
+        self.0.set_lengths(&vec![length; self.0.rows()]).is_some()
+    }
+
+    /// Starts each row's total inputs at the biases times the row's number of draws.
+    #[wasm_bindgen(js_name = startAtLengths)]
+    pub fn start_at_lengths(&mut self, bias: &Buffer) {
+        self.0.start_at_lengths(bias.lines());
+    }
+
+    /// `(value − shift) · factor`, column by column; then lists what is not zero. False where memory is out.
+    #[wasm_bindgen(js_name = shiftAndScale)]
+    pub fn shift_and_scale(&mut self, shift: &Buffer, factor: &Buffer) -> bool {
+        variance::shift_and_scale_columns(&mut self.0, shift.floats(), factor.floats());
+        self.list_values()
+    }
+
+    /// One phase's statistics of log-variances, f64 a unit: states as they are read, total inputs of the same rows as
+    /// the values of another activity.
+    #[wasm_bindgen(js_name = logVarianceStatistics)]
+    pub fn log_variance_statistics(
+        &self,
+        lists: bool,
+        inputs: &Activity,
+        natural_bias: &Buffer,
+        out: &mut Buffer,
+    ) {
+        let out = &mut out.doubles_mut()[..self.0.units()];
+        variance::log_variance_statistics(
+            &self.0,
+            read(lists),
+            &inputs.0,
+            natural_bias.floats(),
+            out,
+        );
+    }
+
     /// Sum over rows and units of the squared difference to another activity's values, f64.
     #[wasm_bindgen(js_name = squaredDistance)]
     pub fn squared_distance(&self, lists: bool, other: &Activity) -> f64 {
@@ -719,6 +793,75 @@ pub fn blend_vector(average: &mut Buffer, values: &Buffer, share: f32) {
     }
 }
 
+/// Standard deviations `scale · e^(ζ/2)` and their inverses from log-variances, for `units` units.
+#[wasm_bindgen]
+pub fn deviations(
+    units: usize,
+    log_variance: &Buffer,
+    scale: &Buffer,
+    deviation: &mut Buffer,
+    inverse: &mut Buffer,
+) {
+    variance::deviations(
+        &log_variance.floats()[..units],
+        &scale.floats()[..units],
+        &mut deviation.floats_mut()[..units],
+        &mut inverse.floats_mut()[..units],
+    );
+}
+
+/// `out = values · factors`, float by float.
+#[wasm_bindgen(js_name = multiplyVectors)]
+pub fn multiply_vectors(values: &Buffer, factors: &Buffer, out: &mut Buffer) {
+    variance::multiply_vectors(values.floats(), factors.floats(), out.floats_mut());
+}
+
+/// What a Gaussian layer of `units` units adds to log Z beside the sum over its natural states, nats.
+#[wasm_bindgen(js_name = logPartitionOffset)]
+pub fn log_partition_offset(units: usize, deviation: &Buffer, natural_bias: &Buffer) -> f64 {
+    variance::log_partition_offset(
+        &deviation.floats()[..units],
+        &natural_bias.floats()[..units],
+    )
+}
+
+/// Half the sum of a vector's squares, f64.
+#[wasm_bindgen(js_name = halfSquares)]
+pub fn half_squares(units: usize, vector: &Buffer) -> f64 {
+    variance::half_squares(&vector.floats()[..units])
+}
+
+/// One step of the log-variances of `units` units from the statistics of two phases, at or above `log_floor`; gives the
+/// outcome's code.
+#[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
+#[wasm_bindgen(js_name = stepLogVariance)]
+pub fn step_log_variance(
+    units: usize,
+    log_variance: &mut Buffer,
+    velocity: &mut Buffer,
+    positive: &Buffer,
+    negative: &Buffer,
+    rate: f32,
+    momentum: f32,
+    log_floor: f32,
+) -> u32 {
+    let finite = variance::step_log_variance(
+        &mut log_variance.floats_mut()[..units],
+        &mut velocity.floats_mut()[..units],
+        positive.doubles(),
+        negative.doubles(),
+        [rate, momentum],
+        log_floor,
+    );
+    u32::from(!finite)
+}
+
+/// The natural logarithm in f64.
+#[wasm_bindgen(js_name = logOf)]
+pub fn log_of(x: f64) -> f64 {
+    variance::log_of(x)
+}
+
 /// The groups of a layer from triples: kind's code, units, size of a softmax group.
 fn groups(layout: &Buffer) -> Vec<Group> {
     let triples = layout.words().chunks_exact(3);
@@ -751,6 +894,21 @@ fn with_machine<T>(
 #[wasm_bindgen(js_name = exactStates)]
 pub fn exact_states(layout: &Buffer) -> f64 {
     kernels::exact::states(&groups(layout)).map_or(f64::INFINITY, |states| states as f64)
+}
+
+/// Whether the model has a finite log Z: 0 yes, 1 no, 2 the known conditions decide neither way.
+#[wasm_bindgen(js_name = exactNormalisable)]
+pub fn exact_normalisable(
+    weights: &Buffer,
+    lower_bias: &Buffer,
+    upper_bias: &Buffer,
+    lower_layout: &Buffer,
+    upper_layout: &Buffer,
+) -> u32 {
+    let (biases, layouts) = ((lower_bias, upper_bias), (lower_layout, upper_layout));
+    with_machine(weights, biases, layouts, |machine| {
+        kernels::normalisable::normalisable(machine) as u32
+    })
 }
 
 /// `log Z` in nats, by enumerating the side with fewer states; NaN where both have too many. `weights` are

@@ -63,3 +63,14 @@ pub fn log_partition(inputs: &[f32]) -> f64 {
         terms.into_iter().take(chunk.len()).map(f64::from)
     }))
 }
+
+/// The same of one unit, in f64.
+pub fn log_partition_f64(x: f64) -> f64 {
+    let tail = libm::log1p(libm::exp(-x.abs()));
+    if x > 0.0 { x + tail } else { tail }
+}
+
+/// σ(x) in f64.
+pub fn mean_f64(x: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-x))
+}

@@ -5,7 +5,7 @@ use crate::activity::Row;
 use crate::lanes::{Line, floats_mut};
 use crate::logistic::{exp, single};
 use crate::random::Stream;
-use crate::sums::total;
+use crate::sums::{LogSum, total};
 
 /// Means and states of one row of groups of `size` units.
 pub(crate) fn settle(index: usize, row: Row<'_>, size: usize, keep: Keep, draw: Option<Stream>) {
@@ -110,4 +110,19 @@ pub fn log_partition(inputs: &[f32], size: usize) -> f64 {
         let largest = f64::from(largest(x));
         largest + libm::log(total(x.iter().map(|&x| libm::exp(f64::from(x) - largest))))
     }))
+}
+
+/// The same of one group, in f64.
+pub fn log_partition_f64(x: &[f64]) -> f64 {
+    let mut sum = LogSum::NONE;
+    x.iter().for_each(|&x| sum.add(x));
+    sum.log()
+}
+
+/// The means of one group, times `scale`, in f64.
+pub fn means_f64(x: &[f64], scale: f64, means: &mut [f64]) {
+    let log_sum = log_partition_f64(x);
+    for (mean, x) in means.iter_mut().zip(x) {
+        *mean = scale * libm::exp(x - log_sum);
+    }
 }

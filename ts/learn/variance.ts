@@ -1,0 +1,139 @@
+/**
+ * Learning the log-variances of Gaussian layers that hold data. With `ζ = log σ²`,
+ * `∂(−E)/∂ζ = (v − b)² / 2σ² − ½ (v / σ) Σ W h`, data minus model, at fixed b (MODELS, I).
+ *
+ * A trainer calls `apply` with the same phases as its other updates, before them, so that both see the same weights. The
+ * rate is the learning rate times the layer's `varianceRate`; variances stop at the layer's `floor`.
+ */
+import { WakesleepError } from '../errors.js';
+import { biasName, type Connection, unsuitable } from '../graph/graph.js';
+import { type Machine, stackOf } from '../graph/machines.js';
+import { downwardDrive } from '../infer/drives.js';
+import { LayerState } from '../infer/layer-state.js';
+import { allocateVector, type Parameters } from '../parameters.js';
+import { withScratch } from '../runtime/allocation.js';
+import type { EngineBuffer } from '../runtime/memory.js';
+import type { ScaledLayer } from '../scaled-layer.js';
+import type { Phase, Step } from './machine-update.js';
+import type { Training } from './training.js';
+
+/**
+ * Takes the statistics that standardise the data, before a model's first update, where the machine of this depth holds data
+ * of a layer that asks for it.
+ */
+export function standardiseFromData({ parameters, data, progress }: Training, depth: number): void {
+  if (depth === 0 && progress.updates === 0)
+    parameters.scaledLayer(stackOf(parameters.graph).visible)?.standardise(data);
+}
+
+/** Refuses a machine whose variances would have to be learned; `what` names the algorithm that does not. */
+export function refuseLearnedVariances(parameters: Parameters, machine: Machine, what: string): void {
+  for (const { lower } of machine.connections) {
+    if (parameters.scaledLayer(lower)?.logVariance === undefined) continue;
+    throw unsuitable(`${what} does not learn variances; the layer \`${lower}\` needs \`variance: 1\`.`, lower);
+  }
+}
+
+/** One lower layer whose log-variances are learned. */
+interface Learned {
+  readonly place: number;
+  readonly connection: Connection;
+  readonly layer: ScaledLayer;
+  readonly logVariance: EngineBuffer;
+  readonly velocity: EngineBuffer;
+  /** Total inputs from above. */
+  readonly inputs: LayerState;
+  readonly units: number;
+}
+
+/** The log-variances of a machine's lower layers; most machines have none, and then nothing is done. */
+export class VarianceUpdates {
+  private readonly learned: Learned[] = [];
+
+  /** For batches of at most `rows` rows; throws `OUT_OF_MEMORY`. */
+  constructor(
+    private readonly parameters: Parameters,
+    machine: Machine,
+    rows: number,
+  ) {
+    const { graph, runtime } = parameters;
+    machine.connections.forEach((connection, place) => {
+      const layer = parameters.scaledLayer(connection.lower);
+      const logVariance = layer?.logVariance;
+      if (layer === undefined || logVariance === undefined) return;
+      const inputs = new LayerState(runtime, graph, connection.lower, rows, 0, 'train');
+      const { units } = inputs.activity;
+      const velocity = allocateVector(runtime, units);
+      this.learned.push({ place, connection, layer, logVariance, velocity, inputs, units });
+    });
+  }
+
+  /** One update of every log-variance; the biases stay what they are. Throws `NOT_FINITE`. */
+  apply(positive: Phase, negative: Phase, { learningRate, momentum }: Step, update: number): void {
+    const { runtime } = this.parameters;
+    for (const learned of this.learned) {
+      const { units, layer, logVariance, velocity } = learned;
+      const outcome = withScratch(runtime, units * 8, (ofData) =>
+        withScratch(runtime, units * 8, (ofModel) => {
+          this.statistics(learned, positive, ofData);
+          this.statistics(learned, negative, ofModel);
+          return runtime.kernels.stepLogVariance(
+            units,
+            logVariance.handle,
+            velocity.handle,
+            ofData.handle,
+            ofModel.handle,
+            learningRate * layer.options.rate,
+            momentum,
+            runtime.kernels.logOf(layer.options.floor),
+          );
+        }),
+      );
+      const name = velocityName(learned.connection.lower);
+      if (outcome !== 0) {
+        throw new WakesleepError(
+          'NOT_FINITE',
+          `Update ${update} left a number in \`${name}\` that is not finite. A smaller \`learningRate\` is the likeliest remedy, and \`standardise\` where columns have very different scales; the last checkpoint before it is good.`,
+          { given: update, wanted: 'finite parameters', where: name },
+        );
+      }
+      layer.refresh();
+    }
+  }
+
+  private statistics({ place, connection, inputs }: Learned, phase: Phase, out: EngineBuffer): void {
+    const bias = this.parameters.bias(biasName(connection.lower));
+    inputs.infer([downwardDrive(this.parameters, connection, phase.upper, false)], bias, { keep: 'inputs' });
+    const states = phase.lowers[place]!;
+    states.activity.logVarianceStatistics(states.reads(phase.states), inputs.activity, bias.handle, out.handle);
+  }
+
+  /** The velocities as named tensors, for a checkpoint. */
+  tensors(): Map<string, Float32Array> {
+    return new Map(
+      this.learned.map(({ connection, velocity }) => [
+        velocityName(connection.lower),
+        new Float32Array(velocity.floats()),
+      ]),
+    );
+  }
+
+  /** Takes the velocities of a checkpoint. */
+  restore(tensors: ReadonlyMap<string, Float32Array>): void {
+    for (const { connection, velocity } of this.learned) {
+      velocity.floats().set(tensors.get(velocityName(connection.lower))!);
+    }
+  }
+
+  /** Gives the memory back. */
+  free(): void {
+    for (const { velocity, inputs } of this.learned) {
+      velocity.free();
+      inputs.free();
+    }
+  }
+}
+
+function velocityName(layer: string): string {
+  return `velocity.layers.${layer}.log_variance`;
+}

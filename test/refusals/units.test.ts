@@ -9,6 +9,7 @@ import {
   exactGradient,
   gaussian,
   load,
+  persistentContrastiveDivergence,
   rbm,
   readGraph,
   relu,
@@ -130,7 +131,7 @@ it('algorithms say what units they cannot train', () => {
     'GRAPH_UNSUITABLE: The exact gradient does not learn variances; the layer `visible` needs `variance: 1`.',
   );
   const counts = engine.create(rbm({ visible: replicatedSoftmax(3), hidden: bernoulli(2) }), { seed: 1 });
-  expect(refusal(() => [...counts.train(data, contrastiveDivergence({ epochs: 1, chains: 'persistent' }))])).toBe(
+  expect(refusal(() => [...counts.train(data, persistentContrastiveDivergence({ epochs: 1 }))])).toBe(
     'GRAPH_UNSUITABLE: Persistent chains have no document lengths; the layer `visible` has counts of 3 words.',
   );
   expect(refusal(() => [...counts.train(data, exactGradient({ epochs: 1 }))])).toBe(

@@ -21,8 +21,8 @@ import { MachineUpdate, type Phase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
 import { scheduled } from './schedule.js';
 import type { CompleteTrainerOptions } from './trainer-options.js';
-import { standardiseFromData, VarianceUpdates } from './variance.js';
 import { drawOrder, type Training, type TrainingRecord } from './training.js';
+import { standardiseFromData, VarianceUpdates } from './variance.js';
 
 /** A batch whose positive phase is done. */
 export interface Batch {

@@ -11,12 +11,17 @@ import {
   type AnnealedEstimate,
   type AnnealedOptions,
   bernoulli,
+  binomial,
   bracketOf,
   type Dataset,
   type Engine,
+  gaussian,
   load,
   type Model,
   rbm,
+  steppedSigmoid,
+  truncatedNormal,
+  type Units,
 } from 'wakesleep';
 import { refusal } from '../files/refusal.js';
 import { randomSource } from '../reference/random.js';
@@ -126,6 +131,43 @@ describe.each(MODELS.filter(([, { lower }]) => lower.length === 1))('%s', (_, re
     expect(found.every(({ heuristic }) => !heuristic)).toBe(true);
     for (const owned of [rows, model]) owned.free();
   });
+});
+
+/** Other units, against the exact log Z of the package (units.test.ts proves it). */
+const OTHERS: [string, Units, Units][] = [
+  ['gaussian × bernoulli', gaussian(6), bernoulli(5)],
+  ['gaussian with learned variances × bernoulli', gaussian(5, { variance: 'learned' }), bernoulli(4)],
+  ['binomial × bernoulli', binomial(5, 4), bernoulli(5)],
+  ['bernoulli × gaussian', bernoulli(6), gaussian(3)],
+  ['bernoulli × stepped sigmoid', bernoulli(6), steppedSigmoid(3, 3)],
+  ['bernoulli × truncated normal', bernoulli(5), truncatedNormal(3)],
+];
+
+describe.each(OTHERS)('%s', (_, visible, hidden) => {
+  it('has log Z within the errors of 20 seeds, and bounds on their sides', () => {
+    const model = engine.create(rbm({ visible, hidden }), { seed: 8, weightScale: 0.5 });
+    for (const { name, shape } of model.parameterSpecs) {
+      if (shape.length > 1) continue;
+      model.parameter(name).set(Array.from({ length: shape[0]! }, () => Math.fround(random.uniform() - 0.5)));
+    }
+    const exact = model.logPartition();
+    const forward = estimates(model, {});
+    expect(within(forward, exact)).toBeGreaterThanOrEqual(19);
+    const below = meanAndError(forward.map((estimate) => estimate.bound));
+    expect(below.mean).toBeLessThan(exact + 4 * below.error);
+    const reverse = estimates(model, { direction: 'reverse', start: { sweeps: 100 } });
+    const above = meanAndError(reverse.map((estimate) => estimate.bound));
+    expect(above.mean).toBeGreaterThan(exact - 4 * above.error);
+    model.free();
+  });
+});
+
+it('a model that cannot be normalised has no estimate', () => {
+  const model = engine.create(rbm({ visible: gaussian(2), hidden: gaussian(2) }), { seed: 1, weightScale: 3 });
+  expect(refusal(() => model.annealedLogPartition({ seed: 1 }))).toMatch(
+    /^GRAPH_UNSUITABLE: Annealed importance sampling needs a model with a finite log Z; /,
+  );
+  model.free();
 });
 
 describe('annealed importance sampling', () => {

@@ -12,16 +12,18 @@
  */
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
-import { biasName, unitsOf } from '../graph/graph.js';
-import { type Machine, machineOf } from '../graph/machines.js';
+import { biasName, layerOf, unitsOf, unsuitable } from '../graph/graph.js';
+import { type Machine, machineOf, refuseCounts } from '../graph/machines.js';
 import { downwardDrive, inferLowers, inferUpper } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
 import { checkData } from '../infer/source.js';
 import { finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import { allocateVector, type Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
+import { requireNormalisable } from './exact.js';
 import { checkEnergies } from './free-energy.js';
 import { logOdds } from './log-odds.js';
+import { logPartitionOffset } from './offsets.js';
 
 /** What `annealedImportanceSampling()` takes. */
 export interface AnnealedOptions {
@@ -116,6 +118,8 @@ export async function annealedImportanceSamplingAsync(
 function* annealing(parameters: Parameters, options: AnnealedOptions): Generator<void, AnnealedEstimate, void> {
   const machine = machineOf(parameters.graph, 'Annealed importance sampling');
   checkEnergies(parameters, machine, 'Annealed importance sampling');
+  refuseCounts(parameters.graph, machine, 'Annealed importance sampling needs rows of one length');
+  requireNormalisable(parameters, 'Annealed importance sampling');
   const settings = readSettings(parameters, machine, options);
   const { chains, betas } = settings;
   const logWeights = (options.resume ?? []).slice(0, chains);
@@ -133,7 +137,11 @@ function* annealing(parameters: Parameters, options: AnnealedOptions): Generator
       logWeights.push(...block.logWeights(rows));
     }
     options.onProgress?.({ chains, share: 1 });
-    return estimate(parameters, settings, betas.length - 1, block.logBase(), logWeights);
+    const offset = [machine.upper, ...machine.connections.map(({ lower }) => lower)].reduce(
+      (sum, layer) => sum + logPartitionOffset(parameters, layer),
+      0,
+    );
+    return estimate(parameters, settings, betas.length - 1, block.logBase() + offset, logWeights);
   } catch (error) {
     if (!options.signal?.aborted || error !== options.signal.reason) throw error;
     throw new WakesleepError('ABORTED', 'Annealed importance sampling was aborted.', { cause: error });
@@ -164,7 +172,12 @@ function readSettings(parameters: Parameters, machine: Machine, options: Anneale
   }
   const chains = integer(where, 'chains', options.chains ?? 100, { atLeast: 1, atMost: 1_000_000 });
   const visible = machine.connections[0]!.lower;
-  if (base !== undefined) checkData(parameters.graph, visible, base);
+  if (base !== undefined) {
+    checkData(parameters.graph, visible, base);
+    if (layerOf(parameters.graph, visible).units.type !== 'bernoulli') {
+      throw unsuitable('`base` is for binary visible units; others have the biases of the model.', visible);
+    }
+  }
   const rows = start !== undefined && 'rows' in start ? start.rows : undefined;
   if (rows !== undefined) {
     checkData(parameters.graph, visible, rows);
@@ -240,7 +253,7 @@ class Block {
       const units = unitsOf(graph, lower);
       const own0 = own(allocateVector(runtime, units));
       const scaled = own(allocateVector(runtime, units));
-      const biases = parameters.read(biasName(lower));
+      const biases = parameters.bias(biasName(lower)).floats().slice(0, units);
       const given = index === 0 && base !== undefined ? logOdds(runtime, base.columnMeans()) : biases;
       own0.floats().set(given);
       return { base: own0, scaled, more: biases.map((bias, unit) => bias - own0.floats()[unit]!) };

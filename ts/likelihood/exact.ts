@@ -95,7 +95,12 @@ export class Enumeration {
     });
   }
 
-  /** Refuses models that cannot be normalised, or of which it is not known. */
+  /** Refuses models that cannot be normalised as they are now, or of which it is not known; throws `GRAPH_UNSUITABLE`. */
+  requireNormalisable(): void {
+    this.refresh();
+    this.checkNormalisable();
+  }
+
   private checkNormalisable(): void {
     const verdict = this.parameters.runtime.kernels.exactNormalisable(
       this.weights.handle,
@@ -121,8 +126,7 @@ export class Enumeration {
 
   /** log Z, nats; throws `GRAPH_UNSUITABLE` where both sides have too many configurations. */
   logPartition(): number {
-    this.refresh();
-    this.checkNormalisable();
+    this.requireNormalisable();
     const { kernels } = this.parameters.runtime;
     return (
       this.offset +
@@ -140,8 +144,7 @@ export class Enumeration {
 
   /** Averages under the model: `⟨v_i h_j⟩` as `[upper, lower]`, `⟨v_i⟩`, `⟨h_j⟩`; views, until the memory grows. */
   expectations(): { readonly pairs: Float64Array; readonly lower: Float64Array; readonly upper: Float64Array } {
-    this.refresh();
-    this.checkNormalisable();
+    this.requireNormalisable();
     const { kernels } = this.parameters.runtime;
     this.checked(
       kernels.exactExpectations(
@@ -177,6 +180,16 @@ export function logPartition(parameters: Parameters, length = 1): number {
   const enumeration = new Enumeration(parameters, 'The exact log Z', length);
   try {
     return enumeration.logPartition();
+  } finally {
+    enumeration.free();
+  }
+}
+
+/** Refuses an RBM that has no log Z, or of which that is not known; throws `GRAPH_UNSUITABLE`. */
+export function requireNormalisable(parameters: Parameters, what: string): void {
+  const enumeration = new Enumeration(parameters, what);
+  try {
+    enumeration.requireNormalisable();
   } finally {
     enumeration.free();
   }

@@ -647,7 +647,7 @@ fn options(found: &mut Found, pool: &Pool) {
         );
         let mut squares = vec![0.0; LOWER * UPPER];
         learner.read_squares(&mut squares);
-        found.hash(&format!("squares {name}"), |hash| {
+        found.hash(format!("squares {name}"), |hash| {
             hash.floats(&squares);
         });
         let mut bias = padded(&floats(64, LOWER, signed));
@@ -664,7 +664,7 @@ fn options(found: &mut Found, pool: &Pool) {
             ..step(0.5)
         };
         learn_bias(biases, (&v0, Read::Lists), (&v1, Read::Lists), step);
-        found.hash(&format!("learn bias {name}"), |hash| {
+        found.hash(format!("learn bias {name}"), |hash| {
             hash.floats(floats_of(&bias))
                 .floats(floats_of(&kept))
                 .floats(floats_of(&square));

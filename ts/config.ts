@@ -16,7 +16,7 @@ import { WakesleepError } from './errors.js';
 import { duplicateKey, valueAt } from './files/json.js';
 import { deepBeliefNet, rbm } from './graph/constructors.js';
 import { type Graph, readGraph } from './graph/graph.js';
-import { stackOf } from './graph/machines.js';
+import { machineOf, stackOf } from './graph/machines.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
 import type { ContrastiveDivergence } from './learn/contrastive-divergence.js';
 import type { ExactGradient } from './learn/exact-gradient.js';
@@ -195,7 +195,7 @@ const data = z
   ])
   .describe('A named set, or `files` with the paths of idx files.');
 
-const evaluation = z.enum(['testError', 'heldOutError', 'recognisedSamples', 'smoothFilters']);
+const evaluation = z.enum(['testError', 'heldOutError', 'testLikelihood', 'recognisedSamples', 'smoothFilters']);
 
 /** The shape of a configuration. */
 export const configurationSchema = z.strictObject({
@@ -290,7 +290,9 @@ function checkEvaluations(
     throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: lack, where: 'evaluate' });
   };
   for (const name of evaluate) {
-    if (name !== 'smoothFilters' && stackOf(graph).label === undefined) refuse(name, 'a model with a layer of labels');
+    const needsLabels = name !== 'smoothFilters' && name !== 'testLikelihood';
+    if (needsLabels && stackOf(graph).label === undefined) refuse(name, 'a model with a layer of labels');
+    if (name === 'testLikelihood') machineOf(graph, 'The likelihood of test rows');
     if (name === 'heldOutError' && rows === 0) refuse(name, 'rows in `data.heldOut`');
   }
 }

@@ -7,7 +7,7 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   const { evaluation = {}, seconds, model, pictures = [], configuration } = description;
   output.object({ type: 'finished', out: folder.path, model, evaluation, seconds, pictures });
   const { testErrorPercent, testErrors, testRows, heldOutErrorPercent } = evaluation;
-  const { recognisedSamplesPercent, smoothFiltersPercent } = evaluation;
+  const { recognisedSamplesPercent, smoothFiltersPercent, testNats, testNatsLow, testNatsHigh } = evaluation;
   if (testErrorPercent !== undefined) {
     output.line(
       `Test error             ${testErrorPercent.toFixed(2)} % (${testErrors} of ${withThousands(testRows!)} digits)`,
@@ -17,6 +17,10 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   if (recognisedSamplesPercent !== undefined) {
     const judge = 'of generated digits are what they should be to a 3-nearest-neighbour classifier';
     output.line(`Recognised samples     ${recognisedSamplesPercent.toFixed(1)} % ${judge}`);
+  }
+  if (testNats !== undefined) {
+    const bracket = `bracket ${testNatsLow?.toFixed(2)} to ${testNatsHigh?.toFixed(2)}`;
+    output.line(`Test likelihood        ${testNats.toFixed(2)} nats an image, binarised by sampling once (${bracket})`);
   }
   if (smoothFiltersPercent !== undefined) {
     const what = 'of first-layer filters have a lag-1 spatial correlation of at least 0.5';

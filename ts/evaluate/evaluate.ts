@@ -7,6 +7,7 @@ import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { unitsOf, weightName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
+import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
 import { nearestNeighbourClasses } from './nearest-neighbours.js';
 import { shareOfSmoothFilters } from './smoothness.js';
@@ -33,6 +34,10 @@ export interface EvaluationResults {
   testErrors?: number;
   testRows?: number;
   heldOutErrorPercent?: number;
+  /** Nats a test row, binarised by sampling once, by annealed importance sampling, and the ends of its bracket. */
+  testNats?: number;
+  testNatsLow?: number;
+  testNatsHigh?: number;
   recognisedSamplesPercent?: number;
   smoothFiltersPercent?: number;
 }
@@ -66,6 +71,9 @@ export async function evaluate(
     } else if (name === 'heldOutError') {
       const rows = present(data.heldOut, name, 'held-out rows');
       results.heldOutErrorPercent = (100 * (await errorsOn(model, rows, pause))) / rows.rows;
+    } else if (name === 'testLikelihood') {
+      const rows = present(data.test, name, 'test data');
+      Object.assign(results, await testLikelihood(model, rows, data.train, pause));
     } else if (name === 'recognisedSamples') {
       const classes = await nearestNeighbourClasses(data.train, generated.values, pause);
       const right = classes.filter((label, row) => label === Math.floor(row / generated.rowsPerClass)).length;
@@ -76,6 +84,28 @@ export async function evaluate(
     }
   }
   return results;
+}
+
+/** Chains and steps of the annealing, and sweeps before its reverse. */
+const CHAINS = 200;
+const TEMPERATURES = 10_000;
+const SWEEPS = 5000;
+
+/** The log-likelihood of test rows, and where log Z lies between. */
+async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause: Pause) {
+  const rows = test.isBinary() ? test : test.binarised({ method: 'sample', seed: model.seed });
+  const energies = model.freeEnergy(rows);
+  let mean = 0;
+  for (const energy of energies) mean -= energy / energies.length;
+  if (rows !== test) rows.free();
+  const given = { seed: model.seed, chains: CHAINS, temperatures: TEMPERATURES, base: train };
+  await pause();
+  const forward = await model.annealedLogPartitionAsync(given);
+  await pause();
+  const start = { sweeps: SWEEPS };
+  const reverse = await model.annealedLogPartitionAsync({ ...given, direction: 'reverse', start });
+  const { low, high } = bracketOf(forward, reverse);
+  return { testNats: mean - forward.logPartition, testNatsLow: mean - high, testNatsHigh: mean - low };
 }
 
 /** Weights of the lowest hidden units, `[hidden units, visible units]`. */

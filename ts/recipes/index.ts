@@ -4,12 +4,13 @@ import { describeValue, nearestName } from '../options.js';
 import { digitsTiny } from './digits-tiny.js';
 import { mnistDbn } from './mnist-dbn.js';
 import { mnistRbm } from './mnist-rbm.js';
+import { mnistRbmLikelihood } from './mnist-rbm-likelihood.js';
 import type { Recipe } from './recipe.js';
 
 export type { Recipe } from './recipe.js';
 
 /** Every recipe, in the order in which a person meets them. */
-export const recipes: readonly Recipe[] = [digitsTiny, mnistRbm, mnistDbn];
+export const recipes: readonly Recipe[] = [digitsTiny, mnistRbm, mnistDbn, mnistRbmLikelihood];
 
 /** The recipe of a name; throws `OPTION_INVALID` with the nearest name. */
 export function recipeNamed(name: string): Recipe {

@@ -22,6 +22,7 @@ import type { ContrastiveDivergence } from './learn/contrastive-divergence.js';
 import type { ExactGradient } from './learn/exact-gradient.js';
 import type { ExpectationMaximisation } from './learn/expectation-maximisation.js';
 import type { FastWeights } from './learn/fast-persistent.js';
+import type { ParallelTempering } from './learn/parallel-tempering.js';
 import type { PersistentContrastiveDivergence } from './learn/persistent.js';
 import type { CompleteTrainerOptions } from './learn/trainer-options.js';
 import { describeValue, isPlainObject, nearestName } from './options.js';
@@ -147,6 +148,12 @@ const machineTrainers = [
     ...chains,
     fastLearningRate: rate,
   } satisfies Record<keyof FastWeights, z.ZodType>),
+  z.strictObject({
+    type: z.literal('parallelTempering'),
+    ...chains,
+    temperatures: count(2, 100).optional(),
+    adaptLadder: z.boolean().optional(),
+  } satisfies Record<keyof ParallelTempering, z.ZodType>),
 ] as const;
 
 const algorithm = z.discriminatedUnion('type', [

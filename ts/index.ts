@@ -30,6 +30,11 @@ export {
 export { type Greedy, greedy } from './learn/greedy.js';
 export type { MachineTrainer } from './learn/machine-trainers.js';
 export {
+  type ParallelTempering,
+  type ParallelTemperingOptions,
+  parallelTempering,
+} from './learn/parallel-tempering.js';
+export {
   type PersistentContrastiveDivergence,
   type PersistentOptions,
   persistentContrastiveDivergence,

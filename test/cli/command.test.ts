@@ -65,7 +65,7 @@ describe('--json prints JSON lines and nothing else', () => {
   it('recipes', async () => {
     const ended = await wakesleep(['recipes', '--json']);
     const recipes = jsonLines(ended);
-    expect(recipes.map(({ name }) => name)).toEqual(['digits-tiny', 'mnist-rbm', 'mnist-dbn']);
+    expect(recipes.map(({ name }) => name)).toEqual(['digits-tiny', 'mnist-rbm', 'mnist-dbn', 'mnist-rbm-likelihood']);
     for (const recipe of recipes) {
       for (const key of ['title', 'reproduces', 'published', 'takes']) expect(recipe[key]).toMatch(/\w/);
     }
@@ -171,7 +171,7 @@ describe('refusals are sentences with status 2', () => {
     ],
     [
       ['train', 'x'],
-      'There is no recipe called "x"; there are digits-tiny, mnist-rbm, mnist-dbn. A configuration\'s file ends in .json.',
+      'There is no recipe called "x"; there are digits-tiny, mnist-rbm, mnist-dbn, mnist-rbm-likelihood. A configuration\'s file ends in .json.',
     ],
     [['train', 'digits-tiny', '--threads', '1000'], '`threads` must be an integer from 1 to 64; got 1000.'],
     [['train', 'digits-tiny', '--threads', 'many'], '`threads` must be "auto" or an integer from 1 to 64; got "many".'],

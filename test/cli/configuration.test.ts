@@ -86,7 +86,7 @@ describe('values', () => {
     ],
     [
       'train.0.type=greddy',
-      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "exactGradient" or "greedy"; got "greddy". Did you mean "greedy"?',
+      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "exactGradient", "expectationMaximisation" or "greedy"; got "greddy". Did you mean "greedy"?',
     ],
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     ['data.name=mnits', '`data.name` must be "mnist", "digits-tiny" or "files"; got "mnits". Did you mean "mnist"?'],
@@ -96,7 +96,7 @@ describe('values', () => {
     ['seed=12x', '`seed` must be an integer; got "12x".'],
     [
       'evaluate=["testEror"]',
-      '`evaluate.0` must be "testError", "heldOutError", "recognisedSamples" or "smoothFilters"; got "testEror". Did you mean "testError"?',
+      '`evaluate.0` must be "testError", "heldOutError", "testLikelihood", "recognisedSamples" or "smoothFilters"; got "testEror". Did you mean "testError"?',
     ],
     ['evaluate=["heldOutError"]', '`evaluate` asks for heldOutError, which needs rows in `data.heldOut`.'],
     ['model={"type":"rmb"}', '`model.type` must be "rbm", "deepBeliefNet" or "graph"; got "rmb". Did you mean "rbm"?'],

@@ -338,13 +338,19 @@ class Calls {
       inputs.addLogPartitionWith(kind, size, weights, 17, out);
       this.hashDoubles(`log partition ${name}`, ...this.view(out, Float64Array));
       const differences = this.zeros(ROWS * 8);
-      inputs.addTemperedDifference(kind, size, 0.25, 0.75, differences);
+      inputs.addTemperedDifference(kind, size, Float32Array.of(0.25), Float32Array.of(0.75), differences);
       this.hashDoubles(`tempered difference ${name}`, ...this.view(differences, Float64Array));
       this.hashDoubles(`summary ${name}`, ...this.kernels.summariseWeights(differences, ROWS));
       const tempered = this.activity(ROWS, GROUPED, floats(41, ROWS * GROUPED, 'signed'));
       const offset = this.padded(floats(48, GROUPED, 'signed'));
-      tempered.settleTempered(0.5, offset, true, kind, size, KEEP.means, true, this.stream);
+      tempered.settleTempered(Float32Array.of(0.5), offset, true, kind, size, KEEP.means, true, this.stream);
+      const copied = this.kernels.Activity.create(ROWS, GROUPED);
+      copied.copyRows(tempered, Uint32Array.of(4, 2, 9));
       this.hashLists(`settle tempered ${name}`, tempered);
+      this.hashLists(`copy rows ${name}`, copied);
+      const byRow = this.activity(ROWS, GROUPED, floats(41, ROWS * GROUPED, 'signed'));
+      byRow.settleTempered(floats(87, ROWS, 'unit'), offset, false, kind, size, KEEP.means, true, this.stream);
+      this.hashLists(`settle tempered by row ${name}`, byRow);
     }
     for (const [name, kind, size] of [
       ['bernoulli', BERNOULLI, 1],

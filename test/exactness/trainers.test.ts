@@ -18,6 +18,7 @@ import {
   fastPersistentContrastiveDivergence,
   load,
   type PersistentOptions,
+  parallelTempering,
   persistentContrastiveDivergence,
   rbm,
 } from 'wakesleep';
@@ -28,6 +29,7 @@ import {
   dataExpectations,
   modelExpectations,
   type ReferenceGradient,
+  type ReferenceRbm,
   randomRbm,
   roundedToF32,
 } from '../reference/rbm.js';
@@ -256,6 +258,88 @@ describe('persistent chains', () => {
   });
 });
 
+describe('parallel tempering', () => {
+  /** Two deep modes: everything on, or everything off, with a wall between them that single sweeps hardly pass. */
+  const WALL: ReferenceRbm = roundedToF32({
+    ...RBM,
+    W: RBM.b.map(() => RBM.c.map(() => 3)),
+    b: RBM.b.map((_, i) => -6 + 0.1 * i),
+    c: RBM.c.map((_, j) => -9 + 0.1 * j),
+  });
+  const LADDERS = 3000;
+  const exact = modelExpectations(WALL);
+  // One row of zeros: the chains of the other trainers start on one side of the wall.
+  const rows = [RBM.b.map(() => 0)];
+  const given = dataExpectations(WALL, rows);
+
+  /** The largest distance of the direction after 60 updates that change nothing from the gradient, in standard errors. */
+  function largestDeviation(algorithm: Algorithm): { deviation: number; swapRates: readonly number[] } {
+    const model = modelOf(engine, WALL, 3);
+    const data = engine.dataset({ rows });
+    let swapRates: readonly number[] = [];
+    for (const record of model.train(data, algorithm)) swapRates = record.swapRates ?? [];
+    const actual = flat(directionTaken(model, WALL, 1));
+    const positive = flat({ W: given.vh, b: given.v, c: given.h });
+    const negative = flat({ W: exact.vh, b: exact.v, c: exact.h });
+    data.free();
+    model.free();
+    const errors = actual.map((x, entry) => {
+      const m = negative[entry]!;
+      return Math.abs(x - (positive[entry]! - m)) / Math.sqrt((m * (1 - m)) / LADDERS);
+    });
+    return { deviation: Math.max(...errors), swapRates };
+  }
+
+  const options: PersistentOptions = {
+    ...FIXED,
+    batchRows: 1,
+    chains: LADDERS,
+    epochs: 61,
+    gibbsSteps: 2,
+    learningRate: {
+      steps: [
+        [0, 1e-12],
+        [60, 1],
+      ],
+    },
+  };
+
+  it.each([false, true])(
+    'samples both sides of a wall (ladder adapted: %s), which plain chains do not',
+    (adaptLadder) => {
+      const tempered = largestDeviation(parallelTempering({ ...options, temperatures: 8, adaptLadder }));
+      expect(tempered.deviation).toBeLessThan(5);
+      expect(tempered.swapRates).toHaveLength(7);
+      expect(tempered.swapRates.every((rate) => rate > 0.02 && rate <= 1)).toBe(true);
+      expect(largestDeviation(persistentContrastiveDivergence(options)).deviation).toBeGreaterThan(20);
+    },
+  );
+
+  it('adapts its ladder towards equal rates of swapping', () => {
+    const spread = (rates: readonly number[]) => Math.max(...rates) - Math.min(...rates);
+    const [even, adapted] = [false, true].map((adaptLadder) => {
+      return largestDeviation(parallelTempering({ ...options, temperatures: 6, adaptLadder })).swapRates;
+    });
+    expect(spread(adapted!)).toBeLessThan(spread(even!));
+  });
+
+  it('is resumed to the same bits', () => {
+    const graph = rbm({ visible: bernoulli(6), hidden: bernoulli(4) });
+    const algorithm = parallelTempering({ epochs: 6, batchRows: 5, chains: 7, temperatures: 4, adaptLadder: true });
+    const data = engine.dataset({ rows: ROWS });
+    const whole = engine.create(graph, { seed: 9 });
+    expect([...whole.train(data, algorithm)]).toHaveLength(6);
+    const half = engine.create(graph, { seed: 9 });
+    const run = half.train(data, algorithm);
+    const records = run[Symbol.iterator]();
+    for (let epoch = 0; epoch < 3; epoch++) records.next();
+    const resumed = engine.resume(run.toBytes(), data);
+    expect([...resumed]).toHaveLength(3);
+    expect(resumed.model.toBytes()).toEqual(whole.toBytes());
+    for (const owned of [whole, half, data]) owned.free();
+  });
+});
+
 describe('bars and stripes', () => {
   const draws = barsAndStripesDraws();
   const UPDATES = 20_000;
@@ -285,6 +369,11 @@ describe('bars and stripes', () => {
   const trainers: [string, Algorithm, number][] = [
     ['PCD-5, centred', persistentContrastiveDivergence({ ...options, gibbsSteps: 5, centring: true }), 0.05],
     ['PCD-1, averaged', persistentContrastiveDivergence({ ...options, learningRate: 0.04, averaging: 0.9995 }), 0.05],
+    [
+      'parallel tempering',
+      parallelTempering({ ...options, epochs: 6000, chains: 64, learningRate: { from: 0.1, to: 0 } }),
+      0.1,
+    ],
     [
       'PCD-1 with fast weights',
       fastPersistentContrastiveDivergence({ ...options, learningRate: { from: 0.05, to: 0 }, fastLearningRate: 0.05 }),

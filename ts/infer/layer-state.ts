@@ -138,6 +138,12 @@ export class LayerState {
     return this.rowWeights.length > 1 ? this.rowWeights[row]! : (this.rowWeights[0] ?? 1);
   }
 
+  /** Takes over rows of another state of the same layer, in a given order. */
+  copyRows(runtime: Runtime, from: LayerState, rows: Uint32Array): void {
+    created(runtime, 'rows', this.activity.copyRows(from.activity, rows) || undefined);
+    this.listed = from.listed;
+  }
+
   /** Turns off the units that the draw leaves out: each stays with probability `keep`. */
   dropUnits(keep: number, draw: Stream): void {
     this.activity.dropUnits(keep, draw);
@@ -194,17 +200,17 @@ export class LayerState {
     this.activity.settleOnBias(bias.handle, this.code, this.size, keep, draw, this.stream);
   }
 
-  /** What the unit type makes of `scale · x + offset` in place of the total inputs x. */
-  settleTempered(scale: number, offset: EngineBuffer | undefined, settling: Settling): void {
+  /** What the unit type makes of `scale · x + offset` in place of the total inputs x; a scale for each row, or one for all. */
+  settleTempered(scales: Float32Array, offset: EngineBuffer | undefined, settling: Settling): void {
     const draw = this.prepareDraw(settling);
     const keep = keepCodes[settling.keep];
     const { activity, code, size, stream } = this;
     const unused = offset ?? this.noOffset;
-    activity.settleTempered(scale, unused.handle, offset !== undefined, code, size, keep, draw, stream);
+    activity.settleTempered(scales, unused.handle, offset !== undefined, code, size, keep, draw, stream);
   }
 
   /** `out[row] += Λ(to · x) − Λ(from · x)` of the total inputs x, nats; `out` holds f64. */
-  addTemperedDifference(from: number, to: number, out: EngineBuffer): void {
+  addTemperedDifference(from: Float32Array, to: Float32Array, out: EngineBuffer): void {
     this.activity.addTemperedDifference(this.code, this.size, from, to, out.handle);
   }
 

@@ -44,6 +44,7 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
     'fastPersistentContrastiveDivergence',
     'Persistent contrastive divergence with fast weights',
   ),
+  parallelTempering: aloneOnMachine('parallelTempering', 'Parallel tempering'),
   exactGradient: {
     read: (options) => exactGradient(options),
     check: (graph) => void machineOf(graph, 'The exact gradient'),

@@ -5,11 +5,12 @@ import {
   runContrastiveDivergence,
 } from './contrastive-divergence.js';
 import { type FastWeights, fastPersistentContrastiveDivergence, runFastPersistent } from './fast-persistent.js';
+import { type ParallelTempering, parallelTempering, runParallelTempering } from './parallel-tempering.js';
 import { type PersistentContrastiveDivergence, persistentContrastiveDivergence, runPersistent } from './persistent.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** Any of them, as plain data. */
-export type MachineTrainer = ContrastiveDivergence | PersistentContrastiveDivergence | FastWeights;
+export type MachineTrainer = ContrastiveDivergence | PersistentContrastiveDivergence | FastWeights | ParallelTempering;
 
 interface TrainerType<A extends MachineTrainer> {
   read(options: Record<string, unknown>): A;
@@ -21,6 +22,7 @@ export const machineTrainers: { readonly [A in MachineTrainer as A['type']]: Tra
   contrastiveDivergence: { read: contrastiveDivergence, run: runContrastiveDivergence },
   persistentContrastiveDivergence: { read: persistentContrastiveDivergence, run: runPersistent },
   fastPersistentContrastiveDivergence: { read: fastPersistentContrastiveDivergence, run: runFastPersistent },
+  parallelTempering: { read: parallelTempering, run: runParallelTempering },
 };
 
 /** Whether plain data name one of them. */

@@ -45,6 +45,8 @@ export interface TrainingRecord {
   readonly freeEnergy: number | null;
   readonly heldOutFreeEnergy: number | null;
   readonly freeEnergyGap: number | null;
+  /** Of parallel tempering: the share of swaps that were done between each place of the ladder and the next. */
+  readonly swapRates?: readonly number[];
   readonly timing: { readonly seconds: number; readonly rowsPerSecond: number };
 }
 

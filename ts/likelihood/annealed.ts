@@ -307,7 +307,7 @@ class Block {
 
   /** Adds `log p*_to(v) − log p*_from(v)`; the upper layer holds its total inputs. */
   private addStep(from: number, to: number): void {
-    this.upper.addTemperedDifference(from, to, this.weights);
+    this.upper.addTemperedDifference(Float32Array.of(from), Float32Array.of(to), this.weights);
     this.lowers.forEach((lower, index) => {
       const { more } = this.bases[index]!;
       if (more.every((bias) => bias === 0)) return;
@@ -321,14 +321,15 @@ class Block {
   /** One Gibbs sweep at β; the upper layer holds its total inputs. */
   private sweep(beta: number, draw: { readonly update: number; readonly sweep: number }): void {
     const { parameters, machine, upper } = this;
-    upper.settleTempered(beta, undefined, { keep: 'inputs', draw });
+    const scale = Float32Array.of(beta);
+    upper.settleTempered(scale, undefined, { keep: 'inputs', draw });
     this.lowers.forEach((lower, index) => {
       const { base, scaled } = this.bases[index]!;
       const [from, to] = [base.floats(), scaled.floats()];
       for (let unit = 0; unit < to.length; unit += 1) to[unit] = (1 - beta) * from[unit]!;
       const drive = downwardDrive(parameters, machine.connections[index]!, upper, true);
       lower.infer([drive], parameters.bias(biasName(lower.name)), { keep: 'inputs' });
-      lower.settleTempered(beta, scaled, { keep: 'inputs', draw });
+      lower.settleTempered(scale, scaled, { keep: 'inputs', draw });
     });
   }
 

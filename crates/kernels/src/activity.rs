@@ -358,6 +358,37 @@ impl Activity {
         });
     }
 
+    /// Takes over rows of another activity in a given order, values and states. `None` where memory is out.
+    pub fn copy_rows(&mut self, from: &Activity, rows: &[u32]) -> Option<()> {
+        assert!(self.units == from.units);
+        self.set_rows(rows.len());
+        if from.states_are_apart {
+            self.reserve_states()?;
+        }
+        if from.lists == Lists::Reals {
+            self.begin_reals()?;
+        }
+        self.lists = from.lists;
+        self.states_are_apart = from.states_are_apart;
+        for (row, &other) in rows.iter().enumerate() {
+            let other = other as usize;
+            assert!(other < from.rows);
+            let (to, source) = (row * self.lines, other * self.lines);
+            self.values[to..to + self.lines].copy_from_slice(&from.values[source..][..from.lines]);
+            if from.states_are_apart {
+                self.states[to..to + self.lines]
+                    .copy_from_slice(&from.states[source..][..from.lines]);
+            }
+            let listed = from.list(other);
+            self.counts[row] = from.counts[other];
+            self.indices[to * LINE..][..listed.len()].copy_from_slice(listed);
+            if from.lists == Lists::Reals {
+                self.reals[to * LINE..][..listed.len()].copy_from_slice(from.reals(other));
+            }
+        }
+        Some(())
+    }
+
     /// Turns off the units that are dropped, in values and states: a unit stays with probability `keep`. The draw's row is
     /// the activity's row, so that the same stream drops the same units of another activity.
     pub fn drop_units(&mut self, pool: &Pool, keep: f32, stream: Stream) {

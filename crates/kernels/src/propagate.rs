@@ -103,21 +103,29 @@ pub fn settle(pool: &Pool, target: &mut Activity, settle: &Settle) {
     parts.each_block(pool, &|rows| settle_rows(settle, &parts, rows));
 }
 
-/// Settles the units on `scale · x + offset` in place of their total inputs x: an intermediate distribution of annealing.
+/// A number for each row, or one for all.
+fn of_row(values: &[f32], row: usize) -> f32 {
+    values[if values.len() == 1 { 0 } else { row }]
+}
+
+/// Settles the units on `scale · x + offset` in place of their total inputs x: an intermediate distribution of annealing or
+/// tempering. The scale is one for all rows, or one for each.
 pub fn settle_tempered(
     pool: &Pool,
     target: &mut Activity,
-    scale: f32,
+    scales: &[f32],
     offset: Option<&[Line]>,
     settle: &Settle,
 ) {
     let lines = target.lines();
     assert!(offset.is_none_or(|offset| offset.len() >= lines));
+    assert!(scales.len() == 1 || scales.len() == target.rows());
     let parts = settle.parts_of(target);
     parts.each_block(pool, &|rows| {
         // SAFETY: each block of rows belongs to one task, which gives this view up before it settles them.
         let values = unsafe { parts.values(rows.clone()) };
-        for row in values.chunks_exact_mut(lines.max(1)) {
+        for (place, row) in values.chunks_exact_mut(lines.max(1)).enumerate() {
+            let scale = of_row(scales, rows.start + place);
             match offset {
                 None => row.iter_mut().for_each(|x| *x = x.scale(scale)),
                 Some(offset) => {
@@ -282,12 +290,12 @@ pub fn add_log_partitions(
 }
 
 /// `out[row] += Λ(to · x) − Λ(from · x)` over the units of a row whose total inputs x are in `values`, nats: what a step from
-/// one temperature to another adds to an annealed log-weight.
+/// one temperature to another adds to an annealed log-weight. Temperatures are one for all rows, or one for each.
 pub fn add_tempered_differences(
     pool: &Pool,
     activity: &Activity,
     kind: Kind,
-    [from, to]: [f32; 2],
+    [from, to]: [&[f32]; 2],
     out: &mut [f64],
 ) {
     assert!(out.len() == activity.rows());
@@ -305,7 +313,7 @@ pub fn add_tempered_differences(
                 }
                 kind.log_partition(&inputs)
             };
-            *out += partition(to) - partition(from);
+            *out += partition(of_row(to, row)) - partition(of_row(from, row));
         }
     });
 }

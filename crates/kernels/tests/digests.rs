@@ -429,7 +429,7 @@ fn sums(found: &mut Found, pool: &Pool) {
             hash.doubles(&out);
         });
         let mut differences = vec![0.0; ROWS];
-        add_tempered_differences(pool, &inputs, kind, [0.25, 0.75], &mut differences);
+        add_tempered_differences(pool, &inputs, kind, [&[0.25], &[0.75]], &mut differences);
         found.hash(format!("tempered difference {name}"), |hash| {
             hash.doubles(&differences);
         });
@@ -451,8 +451,15 @@ fn sums(found: &mut Found, pool: &Pool) {
             keep: Keep::Means,
             draw: Some(stream()),
         };
-        settle_tempered(pool, &mut tempered, 0.5, Some(&offset), &settle);
+        settle_tempered(pool, &mut tempered, &[0.5], Some(&offset), &settle);
+        let mut copied = Activity::new(ROWS, GROUPED).unwrap();
+        copied.copy_rows(&tempered, &[4, 2, 9]).unwrap();
         found.lists(format!("settle tempered {name}"), &mut tempered, pool);
+        found.lists(format!("copy rows {name}"), &mut copied, pool);
+        let mut tempered = activity(ROWS, GROUPED, &floats(41, ROWS * GROUPED, signed));
+        let scales = floats(87, ROWS, unit);
+        settle_tempered(pool, &mut tempered, &scales, None, &settle);
+        found.lists(format!("settle tempered by row {name}"), &mut tempered, pool);
     }
     for (name, kind) in KINDS {
         let size = if let Kind::Softmax { size } = kind {

@@ -327,12 +327,13 @@ impl Activity {
         });
     }
 
-    /// Settles the units on `scale · x`, plus `offset` if it is used, in place of their total inputs x.
+    /// Settles the units on `scale · x`, plus `offset` if it is used, in place of their total inputs x; a scale for each row,
+    /// or one for all.
     #[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
     #[wasm_bindgen(js_name = settleTempered)]
     pub fn settle_tempered(
         &mut self,
-        scale: f32,
+        scales: &[f32],
         offset: &Buffer,
         uses_offset: bool,
         kind_code: u32,
@@ -348,18 +349,19 @@ impl Activity {
         };
         let offset = uses_offset.then(|| offset.lines());
         with_pool(|pool| {
-            kernels::propagate::settle_tempered(pool, &mut self.0, scale, offset, &settle);
+            kernels::propagate::settle_tempered(pool, &mut self.0, scales, offset, &settle);
         });
     }
 
-    /// `out[row] += Λ(to · x) − Λ(from · x)` of the total inputs x in `values`, nats, f64.
+    /// `out[row] += Λ(to · x) − Λ(from · x)` of the total inputs x in `values`, nats, f64; a number for each row, or one for
+    /// all.
     #[wasm_bindgen(js_name = addTemperedDifference)]
     pub fn add_tempered_difference(
         &self,
         kind_code: u32,
         size: usize,
-        from: f32,
-        to: f32,
+        from: &[f32],
+        to: &[f32],
         out: &mut Buffer,
     ) {
         let out = &mut out.doubles_mut()[..self.0.rows()];
@@ -456,6 +458,12 @@ impl Activity {
     #[wasm_bindgen(js_name = weighRows)]
     pub fn weigh_rows(&mut self, weights: &[f32]) -> bool {
         self.0.weigh_rows(weights).is_some()
+    }
+
+    /// Takes over rows of another activity in a given order. False where memory is out.
+    #[wasm_bindgen(js_name = copyRows)]
+    pub fn copy_rows(&mut self, from: &Activity, rows: &[u32]) -> bool {
+        self.0.copy_rows(&from.0, rows).is_some()
     }
 
     /// Turns units off that are dropped: each stays with probability `keep`.

@@ -72,10 +72,11 @@ export class Enumeration {
   private refresh(): void {
     const { parameters, machine, lowerUnits, upperUnits } = this;
     let offset = 0;
-    const weights = this.weights.floats();
     for (const connection of machine.connections) {
       const units = unitsOf(parameters.graph, connection.lower);
       const values = parameters.read(weightName(connection));
+      // Reading may have made the memory grow, so this view is taken after it.
+      const weights = this.weights.floats();
       for (let row = 0; row < upperUnits; row += 1) {
         weights.set(values.subarray(row * units, (row + 1) * units), row * lowerUnits + offset);
       }

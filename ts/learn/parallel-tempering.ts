@@ -23,7 +23,8 @@ import type { Training, TrainingLoop } from './training.js';
 export interface ParallelTemperingOptions extends PersistentOptions {
   /** Replicas on a ladder, 2 to 100, default 10: β from 1 down to 0, evenly at first. There are `chains` ladders. */
   readonly temperatures?: number;
-  /** Whether the ladder moves after each epoch, towards neighbours that swap equally often; default false. */
+  /** Whether the ladder moves after each epoch, towards neighbours that swap equally often; default false. While it moves,
+   * replicas are a little behind their new β. */
   readonly adaptLadder?: boolean;
 }
 
@@ -77,14 +78,9 @@ export function* runParallelTempering(training: Training, depth: number, options
       kept === 'means' ? { keep: kept } : { keep: kept, draw: { update, sweep: 0 } },
     );
     work.drop(upper, update);
-    const swapRates = ladders.swapRates();
     const record = work.finish(batch, { lowers, states: true, upper });
     if (record === undefined) yield;
-    else {
-      if (options.adaptLadder) ladders.adapt(swapRates);
-      ladders.forgetSwaps();
-      yield { ...record, swapRates };
-    }
+    else yield { ...record, swapRates: ladders.endEpoch(options.adaptLadder) };
   }
 }
 
@@ -226,18 +222,22 @@ class Ladders {
     return rows;
   }
 
-  /** The share of tried swaps that were done, between each place and the next. */
-  swapRates(): number[] {
-    return Array.from(this.done, (done, place) => (this.tried[place]! > 0 ? done / this.tried[place]! : 0));
-  }
-
-  forgetSwaps(): void {
-    this.done.fill(0);
-    this.tried.fill(0);
+  /**
+   * The share of tried swaps that were done between each place and the next; 0 where none was tried. Once all neighbours have
+   * tried, the ladder may move, and counting begins anew.
+   */
+  endEpoch(adapt: boolean): number[] {
+    const rates = Array.from(this.done, (done, place) => (this.tried[place]! > 0 ? done / this.tried[place]! : 0));
+    if (this.tried.every((tried) => tried > 0)) {
+      if (adapt) this.adapt(rates);
+      this.done.fill(0);
+      this.tried.fill(0);
+    }
+    return rates;
   }
 
   /** Widens steps of the ladder that swap often and narrows those that do not. */
-  adapt(rates: readonly number[]): void {
+  private adapt(rates: readonly number[]): void {
     const gaps = rates.map((rate, place) => (this.betas[place]! - this.betas[place + 1]!) * (0.5 + rate));
     const total = gaps.reduce((sum, gap) => sum + gap, 0);
     let beta = 1;

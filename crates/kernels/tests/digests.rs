@@ -459,7 +459,11 @@ fn sums(found: &mut Found, pool: &Pool) {
         let mut tempered = activity(ROWS, GROUPED, &floats(41, ROWS * GROUPED, signed));
         let scales = floats(87, ROWS, unit);
         settle_tempered(pool, &mut tempered, &scales, None, &settle);
-        found.lists(format!("settle tempered by row {name}"), &mut tempered, pool);
+        found.lists(
+            format!("settle tempered by row {name}"),
+            &mut tempered,
+            pool,
+        );
     }
     for (name, kind) in KINDS {
         let size = if let Kind::Softmax { size } = kind {

@@ -13,7 +13,7 @@ import {
 } from './graph/graph.js';
 import type { Machine } from './graph/machines.js';
 import { noiseStream } from './noise.js';
-import { created, withScratch } from './runtime/allocation.js';
+import { created, readFloats, withFloats, withScratch } from './runtime/allocation.js';
 import type { EngineBuffer } from './runtime/memory.js';
 import type { Runtime } from './runtime/runtime.js';
 import { ScaledLayer } from './scaled-layer.js';
@@ -83,6 +83,12 @@ export class Parameters {
     return this.scaledOf(name)?.naturalBias() ?? this.vector(name);
   }
 
+  /** A vector as it is kept in files, with what trainers have added to its natural form. */
+  stored(name: string): EngineBuffer {
+    this.scaledOf(name)?.takeSteps();
+    return this.vector(name);
+  }
+
   /** A vector itself. */
   private vector(name: string): EngineBuffer {
     return found(this.biases.get(name), name);
@@ -102,14 +108,8 @@ export class Parameters {
   read(name: string): Float32Array<ArrayBuffer> {
     const size = this.sizeOf(name);
     const weights = this.weights.get(name);
-    if (weights === undefined) {
-      this.scaledOf(name)?.takeSteps();
-      return new Float32Array(this.vector(name).floats().subarray(0, size));
-    }
-    return withScratch(this.runtime, size * 4, (scratch) => {
-      weights.read(scratch.handle);
-      return new Float32Array(scratch.floats());
-    });
+    if (weights === undefined) return new Float32Array(this.stored(name).floats().subarray(0, size));
+    return readFloats(this.runtime, size, (out) => weights.read(out.handle));
   }
 
   /** Sets a parameter; throws `SHAPE_MISMATCH` where the count differs and `NOT_FINITE` for values that are not finite. */
@@ -131,15 +131,11 @@ export class Parameters {
     }
     const weights = this.weights.get(name);
     if (weights === undefined) {
-      this.scaledOf(name)?.takeSteps();
-      this.vector(name).floats().set(values);
+      this.stored(name).floats().set(values);
       this.scaledOf(name)?.refresh();
       return;
     }
-    withScratch(this.runtime, size * 4, (scratch) => {
-      scratch.floats().set(values);
-      weights.write(scratch.handle);
-    });
+    withFloats(this.runtime, values, (held) => weights.write(held.handle));
   }
 
   /** Draws the weights of every connection: normal, mean 0, standard deviation `scale`; biases stay zero. */
@@ -177,10 +173,7 @@ export class Parameters {
   view(name: string): { readonly values: Float32Array; at(row: number, column?: number): number } {
     const { shape } = this.specOf(name);
     const weights = this.weights.get(name);
-    if (weights === undefined) {
-      this.scaledOf(name)?.takeSteps();
-      return { values: this.vector(name).floats().subarray(0, shape[0]), at: (unit) => unit };
-    }
+    if (weights === undefined) return { values: this.stored(name).floats().subarray(0, shape[0]), at: (unit) => unit };
     const [, lower] = shape as [number, number];
     const length = this.runtime.kernels.paddedUnits(shape[0]!) * lower;
     const at = (row: number, column = 0) => (Math.floor(row / PANEL) * lower + column) * PANEL + (row % PANEL);

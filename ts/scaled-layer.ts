@@ -130,7 +130,8 @@ export class ScaledLayer {
     const means = data.columnMeans().map((value, unit) => (value - mean[unit]!) / scale[unit]!);
     bias.floats().set(means);
     if (logVariance !== undefined) {
-      const variances = data.columnDeviations().map((deviation, unit) => (deviation / scale[unit]!) ** 2);
+      const deviations = data.columnDeviations().map((deviation, unit) => deviation / scale[unit]!);
+      const variances = deviations.map((deviation) => deviation * deviation);
       const { logOf } = this.runtime.kernels;
       logVariance.floats().set(variances.map((variance) => logOf(Math.max(variance, this.options.floor))));
     }

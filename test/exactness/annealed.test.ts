@@ -254,6 +254,7 @@ describe('annealed importance sampling', () => {
     expect(ask({ start: { sweeps: 5 } })).toBe(
       'OPTION_INVALID: `start` says where the reverse begins; forward chains begin at samples of the base model.',
     );
+    expect(ask({ resume: [1, Number.NaN] })).toBe('OPTION_INVALID: `resume.1` must be a finite number; got NaN.');
     const meanField = engine.create(rbm({ visible: bernoulli(2, { meanField: true }), hidden: bernoulli(2) }), {
       seed: 1,
     });

@@ -16,6 +16,7 @@ import {
   type Engine,
   exactGradient,
   fastPersistentContrastiveDivergence,
+  gaussian,
   load,
   type PersistentOptions,
   parallelTempering,
@@ -192,6 +193,44 @@ describe('options of the gradient', () => {
     expect(Math.max(...installed.map((x, entry) => Math.abs(x - snapshots.at(-1)![entry]!)))).toBeGreaterThan(0.01);
     for (const owned of [model, other, data]) owned.free();
   });
+});
+
+it('averages what files hold of Gaussian units: biases in units of the data, and log-variances', () => {
+  const graph = rbm({ visible: gaussian(3, { variance: 'learned', standardise: true }), hidden: bernoulli(2) });
+  const draws = randomSource(12);
+  const rows = Array.from({ length: 40 }, () => [3 + 2 * draws.uniform(), 5 * draws.uniform(), draws.uniform() - 9]);
+  const data = engine.dataset({ rows });
+  const epochs = 12;
+  const options = { epochs, batchRows: rows.length, learningRate: 0.1, momentum: 0 };
+  const plain = engine.create(graph, { seed: 2, weightScale: 0.3 });
+  const names = plain.parameterSpecs.map(({ name }) => name).filter((name) => !name.includes('data_'));
+  expect(names).toContain('layers.visible.log_variance');
+  let count = 0;
+  const averages = new Map<string, number[]>();
+  for (const record of plain.train(data, contrastiveDivergence(options))) {
+    count += 1;
+    expect(record.epoch).toBe(count);
+    for (const name of names) {
+      const values = Array.from(plain.parameter(name).values());
+      const before = averages.get(name) ?? values.map(() => 0);
+      averages.set(
+        name,
+        before.map((mean, k) => mean + (values[k]! - mean) / count),
+      );
+    }
+  }
+  const averaged = engine.create(graph, { seed: 2, weightScale: 0.3 });
+  expect([...averaged.train(data, contrastiveDivergence({ ...options, averaging: 0.9999 }))]).toHaveLength(epochs);
+  for (const name of names) {
+    const values = averaged.parameter(name).values();
+    averages.get(name)!.forEach((mean, k) => {
+      expect(Math.abs(values[k]! - mean)).toBeLessThan(TOLERANCE);
+    });
+  }
+  const last = plain.parameter('layers.visible.log_variance').values();
+  const mean = averages.get('layers.visible.log_variance')!;
+  expect(Math.max(...mean.map((x, k) => Math.abs(x - last[k]!)))).toBeGreaterThan(10 * TOLERANCE);
+  for (const owned of [plain, averaged, data]) owned.free();
 });
 
 describe('persistent chains', () => {

@@ -34,7 +34,7 @@ export async function score(path: string, name: string, options: ScoreArguments,
     const model = openModel(engine, path);
     const { rows } = await loadRows(engine, name, { dataFolder: options.data });
     const data = binaryRows(rows, name, options);
-    output.remark(`${withThousands(data.rows)} rows of ${name}, ${binarisation(rows, options)}.`);
+    output.remark(`${withThousands(data.rows)} rows of ${name}, ${binarisation(data === rows, options)}.`);
     if (method === 'pseudo') report(output, 'pseudo-log-likelihood', model.pseudoLogLikelihood(data));
     else if (method === 'free-energy') report(output, 'minus free energy (log Z is left out)', negated(model, data));
     else if (method === 'exact') report(output, 'log-likelihood', model.logLikelihood(data));
@@ -55,8 +55,8 @@ function binaryRows(rows: Dataset, name: string, { binarise, seed }: ScoreArgume
   throw new WakesleepError('DATA_INVALID', message, { given: 'intensities', wanted: 'rows of 0 and 1', where: name });
 }
 
-function binarisation(rows: Dataset, { binarise, seed }: ScoreArguments): string {
-  if (rows.isBinary()) return 'binary as they are';
+function binarisation(wereBinary: boolean, { binarise, seed }: ScoreArguments): string {
+  if (wereBinary) return 'binary as they are';
   return binarise === 'sample' ? `binarised by sampling once with seed ${seed}` : 'on from an intensity of 0.5';
 }
 

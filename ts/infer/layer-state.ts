@@ -6,7 +6,7 @@
 import type { Dataset } from '../data/dataset.js';
 import { type Graph, layerOf } from '../graph/graph.js';
 import { noiseStream, type purposes } from '../noise.js';
-import { created, withScratch } from '../runtime/allocation.js';
+import { created, readFloats, withFloats } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { unitType } from '../units/index.js';
@@ -151,9 +151,8 @@ export class LayerState {
 
   /** Takes values from outside, `[rows, units]`, and lists what is not zero. */
   write(runtime: Runtime, values: Float32Array): void {
-    withScratch(runtime, values.length * 4, (scratch) => {
-      scratch.floats().set(values);
-      created(runtime, 'a batch', this.activity.writeValues(scratch.handle) || undefined);
+    withFloats(runtime, values, (held) => {
+      created(runtime, 'a batch', this.activity.writeValues(held.handle) || undefined);
     });
     this.listed = true;
     this.countLengths(runtime);
@@ -258,10 +257,8 @@ export class LayerState {
 
   /** A copy of the values, `[rows, units]`. */
   values(runtime: Runtime): Float32Array<ArrayBuffer> {
-    return withScratch(runtime, this.activity.rows * this.activity.units * 4, (scratch) => {
-      this.activity.readValues(scratch.handle);
-      return new Float32Array(scratch.floats());
-    });
+    const { activity } = this;
+    return readFloats(runtime, activity.rows * activity.units, (out) => activity.readValues(out.handle));
   }
 
   /** A copy of what is listed in the first `rows` rows, `[rows, units]`; the values are left as they are. */
@@ -269,10 +266,7 @@ export class LayerState {
     const { activity } = this;
     const current = activity.rows;
     activity.setRows(rows);
-    const states = withScratch(runtime, rows * activity.units * 4, (scratch) => {
-      activity.readLists(scratch.handle);
-      return new Float32Array(scratch.floats());
-    });
+    const states = readFloats(runtime, rows * activity.units, (out) => activity.readLists(out.handle));
     activity.setRows(current);
     return states;
   }

@@ -4,7 +4,7 @@
  */
 import type { Machine } from '../graph/machines.js';
 import { allocateVector, machineParameterNames, type Parameters } from '../parameters.js';
-import { created, withScratch } from '../runtime/allocation.js';
+import { created, readFloats, withFloats } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Weights } from '../wasm/st.js';
 
@@ -20,7 +20,10 @@ export class Averages {
     private readonly decay: number,
   ) {
     const { runtime } = parameters;
-    for (const name of machineParameterNames(parameters.graph, machine)) {
+    const logVariances = machine.connections
+      .filter(({ lower }) => parameters.scaledLayer(lower)?.logVariance !== undefined)
+      .map(({ lower }) => `layers.${lower}.log_variance`);
+    for (const name of [...machineParameterNames(parameters.graph, machine), ...logVariances]) {
       const [units, lower] = parameters.specOf(name).shape as [number, number?];
       if (lower === undefined) this.biases.set(name, allocateVector(runtime, units));
       else this.weights.set(name, created(runtime, 'averages', runtime.kernels.Weights.create(lower, units)));
@@ -33,7 +36,7 @@ export class Averages {
     const { kernels } = this.parameters.runtime;
     for (const [name, average] of this.weights) average.blend(this.parameters.weight(name), share);
     for (const [name, average] of this.biases) {
-      kernels.blendVector(average.handle, this.parameters.bias(name).handle, share);
+      kernels.blendVector(average.handle, this.parameters.stored(name).handle, share);
     }
   }
 
@@ -50,10 +53,7 @@ export class Averages {
     }
     for (const [name, average] of this.weights) {
       const [units, lower] = this.parameters.specOf(name).shape as [number, number];
-      const values = withScratch(this.parameters.runtime, units * lower * 4, (scratch) => {
-        average.read(scratch.handle);
-        return new Float32Array(scratch.floats());
-      });
+      const values = readFloats(this.parameters.runtime, units * lower, (out) => average.read(out.handle));
       tensors.set(name, values);
     }
     return tensors;
@@ -63,11 +63,7 @@ export class Averages {
   restore(tensors: ReadonlyMap<string, Float32Array>): void {
     for (const [name, average] of this.biases) average.floats().set(tensors.get(name)!);
     for (const [name, average] of this.weights) {
-      const values = tensors.get(name)!;
-      withScratch(this.parameters.runtime, values.length * 4, (scratch) => {
-        scratch.floats().set(values);
-        average.write(scratch.handle);
-      });
+      withFloats(this.parameters.runtime, tensors.get(name)!, (held) => average.write(held.handle));
     }
   }
 

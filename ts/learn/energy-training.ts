@@ -4,14 +4,14 @@
  * the negative phase, stands in a file for each.
  */
 import { WakesleepError } from '../errors.js';
-import { biasName, layerOf, unitsOf, unsuitable } from '../graph/graph.js';
+import { biasName, layerOf, unsuitable } from '../graph/graph.js';
 import { type Machine, refuseCounts, stackOf } from '../graph/machines.js';
 import { inferLowers, inferUpper } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
 import { Source } from '../infer/source.js';
 import { noiseStream } from '../noise.js';
 import type { Parameters } from '../parameters.js';
-import { withScratch } from '../runtime/allocation.js';
+import { logarithms } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
 import type { Stream } from '../wasm/st.js';
@@ -254,7 +254,6 @@ function biasFromData({ parameters, data }: Training, depth: number): void {
   for (const lower of lowers) {
     const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
     if (means === undefined) continue;
-    const units = unitsOf(graph, lower);
     const spec = layerOf(graph, lower).units;
     const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
     const scaled = parameters.scaledLayer(lower);
@@ -262,19 +261,13 @@ function biasFromData({ parameters, data }: Training, depth: number): void {
       scaled.startFromData(data);
       continue;
     }
-    const odds = withScratch(runtime, units * 4, (scratch) => {
-      const values = scratch.floats();
-      starts.forEach((start, unit) => {
-        values[unit] = 'odds' in start ? start.odds : 1;
-      });
-      runtime.kernels.elementwise(1, scratch.handle);
-      const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
-      return Array.from(scratch.floats(), (value, unit) => {
-        const start = starts[unit]!;
-        return 'odds' in start ? clipped(value) : start.bias;
-      });
+    const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
+    const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
+    const biases = Array.from(logarithms(runtime, odds), (value, unit) => {
+      const start = starts[unit]!;
+      return 'odds' in start ? clipped(value) : start.bias;
     });
-    parameters.write(biasName(lower), odds);
+    parameters.write(biasName(lower), biases);
   }
 }
 

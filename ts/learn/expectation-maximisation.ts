@@ -16,7 +16,7 @@ import { type Passing, Source } from '../infer/source.js';
 import { seedWords } from '../noise.js';
 import { finiteNumber, freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
 import { allocateVector, type Parameters } from '../parameters.js';
-import { created, withScratch } from '../runtime/allocation.js';
+import { created, logarithms, readFloats, withFloats } from '../runtime/allocation.js';
 import { addActivity, epochRecord } from './monitors.js';
 import { MAX_BATCH_ROWS } from './trainer-options.js';
 import { drawOrder, type Training, type TrainingLoop } from './training.js';
@@ -97,16 +97,8 @@ export function* runExpectationMaximisation(training: Training, options: Expecta
   const order = training.own(runtime.allocate(data.rows * 4));
   const counts = new Float32Array(components);
   const size = units * components;
-  const readSums = () =>
-    withScratch(runtime, size * 4, (scratch) => {
-      sums.read(scratch.handle);
-      return new Float32Array(scratch.floats());
-    });
-  const writeSums = (values: Float32Array) =>
-    withScratch(runtime, size * 4, (scratch) => {
-      scratch.floats().set(values);
-      sums.write(scratch.handle);
-    });
+  const readSums = () => readFloats(runtime, size, (out) => sums.read(out.handle));
+  const writeSums = (values: Float32Array) => withFloats(runtime, values, (held) => sums.write(held.handle));
   const kept = training.restored.get('sums');
   if (kept !== undefined) {
     writeSums(kept);
@@ -200,19 +192,13 @@ function maximise(
     odds[place] = inside / (1 - inside);
     off[place] = 1 - inside;
   }
-  const log = (values: Float32Array) =>
-    withScratch(runtime, values.byteLength, (scratch) => {
-      scratch.floats().set(values);
-      runtime.kernels.elementwise(1, scratch.handle);
-      return new Float32Array(scratch.floats());
-    });
-  const [logOff, logShares] = [log(off), log(shares)];
+  const [logOff, logShares] = [logarithms(runtime, off), logarithms(runtime, shares)];
   const bias = logShares.map((share, k) => {
     let sum = share;
     for (let unit = 0; unit < units; unit += 1) sum += logOff[k * units + unit]!;
     return sum;
   });
-  parameters.write(weightName(connection), log(odds));
+  parameters.write(weightName(connection), logarithms(runtime, odds));
   parameters.write(biasName(machine.upper), bias);
   parameters.write(biasName(connection.lower), new Float32Array(units));
 }

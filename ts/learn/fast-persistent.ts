@@ -8,19 +8,12 @@
  */
 
 import { weightName } from '../graph/graph.js';
-import { inferLowers, inferUpper } from '../infer/drives.js';
 import { freezeDeep, refuseUnknown } from '../options.js';
 import { machineParameterNames, Parameters } from '../parameters.js';
 import { EnergyTraining } from './energy-training.js';
 import { MachineUpdate } from './machine-update.js';
-import {
-  chainOptionNames,
-  type PersistentOptions,
-  readChainOptions,
-  restoreChains,
-  startChains,
-} from './persistent.js';
-import { readSchedule, type Schedule, scheduled, scheduledCount } from './schedule.js';
+import { Chains, chainOptionNames, type PersistentOptions, readChainOptions } from './persistent.js';
+import { readSchedule, type Schedule, scheduled } from './schedule.js';
 import type { CompleteTrainerOptions } from './trainer-options.js';
 import type { Training, TrainingLoop } from './training.js';
 
@@ -56,45 +49,29 @@ const DECAY = 1 / 20;
 
 /** Trains the machine of index `depth` of a stack. */
 export function* runFastPersistent(training: Training, depth: number, options: FastWeights): TrainingLoop {
-  const { chains } = options;
-  const work = new EnergyTraining(training, depth, options, chains);
-  work.requireChains();
-  const { parameters, machine, kept } = work;
+  const work = new EnergyTraining(training, depth, options, options.chains);
+  const chains = new Chains(training, work, options);
+  const { parameters, machine } = work;
   const { runtime, graph } = parameters;
-  const lowers = work.lowerLayers(chains);
-  const upper = work.layer(machine.upper, chains);
-  const room = work.lowerLayers(work.rows);
   const names = machineParameterNames(graph, machine);
   const fast = training.own(new Parameters(runtime, graph));
   const sum = training.own(new Parameters(runtime, graph));
-  const fastUpdates = training.own(new MachineUpdate(fast, machine, Math.max(work.rows, chains)));
+  const fastUpdates = training.own(new MachineUpdate(fast, machine, Math.max(work.rows, options.chains)));
   for (const name of names) {
     const values = training.restored.get(`fast.${name}`);
     if (values !== undefined) fast.write(name, values);
   }
-  let started = restoreChains(training, upper);
-  work.offer(() => {
-    const kept = names.map((name): [string, Float32Array] => [`fast.${name}`, fast.read(name)]);
-    return started ? [['chains', upper.statesOf(runtime, chains)], ...kept] : kept;
-  });
+  work.offer(() => [
+    ...chains.tensors(),
+    ...names.map((name): [string, Float32Array] => [`fast.${name}`, fast.read(name)]),
+  ]);
   for (const batch of work.work()) {
-    if (batch.measured) work.measureReconstruction(room);
-    if (!started) startChains(training, work.hidden, upper);
-    started = true;
     addParameters(sum, parameters, fast, names, machine.connections.map(weightName));
-    const { update } = batch;
-    const steps = scheduledCount(options.gibbsSteps, batch.epoch, batch.share);
-    for (let sweep = 1; sweep <= steps; sweep += 1) {
-      const draw = { update, sweep };
-      inferLowers(sum, machine, upper, lowers, { keep: 'means', draw });
-      inferUpper(sum, machine, lowers, upper, { keep: sweep === steps ? kept : 'means', draw });
-      work.drop(upper, update);
-    }
-    const negative = { lowers, states: true, upper };
+    const negative = chains.goOn(batch, sum);
     const record = work.finish(batch, negative);
     const learningRate = scheduled(options.fastLearningRate, batch.epoch, batch.share);
     const step = { learningRate, momentum: 0, weightCost: DECAY / learningRate, biasCost: DECAY / learningRate };
-    fastUpdates.apply(batch.positive, negative, step, 1, update);
+    fastUpdates.apply(batch.positive, negative, step, 1, batch.update);
     yield record;
   }
 }

@@ -8,7 +8,7 @@ import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js
 import type { Machine } from '../graph/machines.js';
 import type { LayerState } from '../infer/layer-state.js';
 import { allocateVector, type Parameters } from '../parameters.js';
-import { created, withScratch } from '../runtime/allocation.js';
+import { created, readFloats, withFloats } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Step as KernelStep, Learner } from '../wasm/st.js';
 import type { Optimiser } from './trainer-options.js';
@@ -176,23 +176,16 @@ export class MachineUpdate {
   }
 
   private stepWeights(name: string, gradient: Float32Array, by: KernelStep, update: number): void {
-    const outcome = withScratch(this.parameters.runtime, gradient.byteLength, (scratch) => {
-      scratch.floats().set(gradient);
-      return this.learners.get(name)!.step(this.parameters.weight(name), scratch.handle, by);
+    const outcome = withFloats(this.parameters.runtime, gradient, (held) => {
+      return this.learners.get(name)!.step(this.parameters.weight(name), held.handle, by);
     });
     this.check(outcome, name, update);
   }
 
   private stepBias(name: string, gradient: Float32Array, by: KernelStep, update: number): void {
     const { runtime } = this.parameters;
-    const outcome = withScratch(runtime, gradient.byteLength, (scratch) => {
-      scratch.floats().set(gradient);
-      return runtime.kernels.stepBias(
-        this.parameters.bias(name).handle,
-        this.kept.get(name)!.handle,
-        scratch.handle,
-        by,
-      );
+    const outcome = withFloats(runtime, gradient, (held) => {
+      return runtime.kernels.stepBias(this.parameters.bias(name).handle, this.kept.get(name)!.handle, held.handle, by);
     });
     this.check(outcome, name, update);
   }
@@ -227,10 +220,7 @@ export class MachineUpdate {
 
   private readWeights(name: string, read: (out: EngineBuffer) => void): Float32Array {
     const size = this.parameters.specOf(name).shape.reduce((product, side) => product * side, 1);
-    return withScratch(this.parameters.runtime, size * 4, (scratch) => {
-      read(scratch);
-      return new Float32Array(scratch.floats());
-    });
+    return readFloats(this.parameters.runtime, size, read);
   }
 
   /** Takes what the optimiser kept from a checkpoint. */
@@ -238,15 +228,10 @@ export class MachineUpdate {
     const { runtime } = this.parameters;
     for (const [name, kept] of this.kept) kept.floats().set(tensors.get(`velocity.${name}`)!);
     for (const [name, learner] of this.learners) {
-      const write = (values: Float32Array, into: (from: EngineBuffer) => void) =>
-        withScratch(runtime, values.byteLength, (scratch) => {
-          scratch.floats().set(values);
-          into(scratch);
-        });
-      write(tensors.get(`velocity.${name}`)!, (from) => learner.write(from.handle));
+      withFloats(runtime, tensors.get(`velocity.${name}`)!, (held) => learner.write(held.handle));
       if (this.optimiser.type !== 'adam') continue;
-      write(tensors.get(`square.${name}`)!, (from) => {
-        created(runtime, 'means of squares', learner.writeSquares(from.handle) || undefined);
+      withFloats(runtime, tensors.get(`square.${name}`)!, (held) => {
+        created(runtime, 'means of squares', learner.writeSquares(held.handle) || undefined);
       });
     }
   }

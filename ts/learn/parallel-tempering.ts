@@ -12,7 +12,7 @@ import { downwardDrive, inferUpper } from '../infer/drives.js';
 import type { LayerState } from '../infer/layer-state.js';
 import { noiseStream } from '../noise.js';
 import { boolean, freezeDeep, integer, refuseUnknown } from '../options.js';
-import { withScratch } from '../runtime/allocation.js';
+import { exponentials, readFloats, withScratch } from '../runtime/allocation.js';
 import { EnergyTraining } from './energy-training.js';
 import { chainOptionNames, type PersistentOptions, readChainOptions } from './persistent.js';
 import { type Schedule, scheduledCount } from './schedule.js';
@@ -64,7 +64,8 @@ export function* runParallelTempering(training: Training, depth: number, options
   for (const batch of work.work()) {
     if (batch.measured) work.measureReconstruction(room);
     const { update } = batch;
-    ladders.sweep(scheduledCount(options.gibbsSteps, batch.epoch, batch.share), update);
+    const steps = scheduledCount(options.gibbsSteps, batch.epoch, batch.share);
+    ladders.sweep(steps, update);
     ladders.swap(update);
     const own = ladders.ownRows();
     lowers.forEach((lower, index) => {
@@ -75,7 +76,7 @@ export function* runParallelTempering(training: Training, depth: number, options
       machine,
       lowers,
       upper,
-      kept === 'means' ? { keep: kept } : { keep: kept, draw: { update, sweep: 0 } },
+      kept === 'means' ? { keep: kept } : { keep: kept, draw: { update, sweep: steps + 1 } },
     );
     work.drop(upper, update);
     const record = work.finish(batch, { lowers, states: true, upper });
@@ -189,22 +190,17 @@ class Ladders {
 
   /** `min(1, e^x)` of each, by the kernels' exponential. */
   private chances(logs: readonly number[]): Float32Array {
-    const { runtime } = this.work.parameters;
-    return withScratch(runtime, Math.max(4, logs.length * 4), (scratch) => {
-      scratch.floats().set(logs.map((x) => Math.min(0, x)));
-      runtime.kernels.elementwise(0, scratch.handle);
-      return new Float32Array(scratch.floats());
-    });
+    return exponentials(
+      this.work.parameters.runtime,
+      logs.map((x) => Math.min(0, x)),
+    );
   }
 
   private uniforms(update: number, count: number): Float32Array {
     const { runtime } = this.work.parameters;
     const stream = noiseStream(runtime, this.training.seed, 'swap', this.depth);
     stream.at(update, 0);
-    const uniforms = withScratch(runtime, Math.max(4, count * 4), (scratch) => {
-      stream.uniforms(0, scratch.handle, count);
-      return new Float32Array(scratch.floats());
-    });
+    const uniforms = readFloats(runtime, count, (out) => stream.uniforms(0, out.handle, count));
     stream.free();
     return uniforms;
   }

@@ -10,8 +10,10 @@
 import { inferLowers, inferUpper } from '../infer/drives.js';
 import type { LayerState } from '../infer/layer-state.js';
 import { freezeDeep, integer, refuseUnknown } from '../options.js';
+import type { Parameters } from '../parameters.js';
 import { GIBBS_STEPS } from './contrastive-divergence.js';
-import { EnergyTraining } from './energy-training.js';
+import { type Batch, EnergyTraining } from './energy-training.js';
+import type { Phase } from './machine-update.js';
 import { readCounts, type Schedule, scheduledCount } from './schedule.js';
 import {
   type CompleteTrainerOptions,
@@ -66,48 +68,71 @@ export function* runPersistent(
   depth: number,
   options: PersistentContrastiveDivergence,
 ): TrainingLoop {
-  const { chains } = options;
-  const work = new EnergyTraining(training, depth, options, chains);
-  work.requireChains();
-  const { parameters, machine, kept } = work;
-  const lowers = work.lowerLayers(chains);
-  const upper = work.layer(machine.upper, chains);
-  const room = work.lowerLayers(work.rows);
-  let started = restoreChains(training, upper);
-  work.offer(() => (started ? [[CHAINS, upper.statesOf(parameters.runtime, chains)]] : []));
+  const work = new EnergyTraining(training, depth, options, options.chains);
+  const chains = new Chains(training, work, options);
+  work.offer(() => chains.tensors());
   for (const batch of work.work()) {
-    if (batch.measured) work.measureReconstruction(room);
-    if (!started) startChains(training, work.hidden, upper);
-    started = true;
+    const negative = chains.goOn(batch, training.parameters);
+    yield work.finish(batch, negative);
+  }
+}
+
+/** Chains that go on from where the last update left them. */
+export class Chains {
+  private readonly lowers: LayerState[];
+  private readonly upper: LayerState;
+  /** Where monitors reconstruct a batch. */
+  private readonly room: LayerState[];
+  private started: boolean;
+
+  constructor(
+    training: Training,
+    private readonly work: EnergyTraining,
+    private readonly options: { readonly chains: number; readonly gibbsSteps: Schedule },
+  ) {
+    work.requireChains();
+    this.lowers = work.lowerLayers(options.chains);
+    this.upper = work.layer(work.machine.upper, options.chains);
+    this.room = work.lowerLayers(work.rows);
+    const states = training.restored.get(CHAINS);
+    this.started = states !== undefined;
+    if (states !== undefined) this.upper.write(training.parameters.runtime, states);
+  }
+
+  /** The sweeps of one update under these parameters: the negative phase. */
+  goOn(batch: Batch, parameters: Parameters): Phase {
+    const { work, lowers, upper } = this;
+    const { machine, kept } = work;
+    if (batch.measured) work.measureReconstruction(this.room);
+    if (!this.started) this.startAt(work.hidden);
     const { update } = batch;
-    const steps = scheduledCount(options.gibbsSteps, batch.epoch, batch.share);
+    const steps = scheduledCount(this.options.gibbsSteps, batch.epoch, batch.share);
     for (let sweep = 1; sweep <= steps; sweep += 1) {
       const draw = { update, sweep };
       inferLowers(parameters, machine, upper, lowers, { keep: 'means', draw });
       inferUpper(parameters, machine, lowers, upper, { keep: sweep === steps ? kept : 'means', draw });
       work.drop(upper, update);
     }
-    yield work.finish(batch, { lowers, states: true, upper });
+    return { lowers, states: true, upper };
   }
-}
 
-/** Puts chains back where a checkpoint left them; whether it had any. */
-export function restoreChains(training: Training, upper: LayerState): boolean {
-  const states = training.restored.get(CHAINS);
-  if (states === undefined) return false;
-  upper.write(training.parameters.runtime, states);
-  return true;
-}
-
-/** Starts chains at the hidden states of a batch, over again where there are more chains than rows. */
-export function startChains({ parameters }: Training, hidden: LayerState, chains: LayerState): void {
-  const { rows, units } = hidden.activity;
-  const states = hidden.statesOf(parameters.runtime, rows);
-  const count = chains.activity.rows;
-  const values = new Float32Array(count * units);
-  for (let chain = 0; chain < count; chain += 1) {
-    const row = chain % rows;
-    values.set(states.subarray(row * units, (row + 1) * units), chain * units);
+  /** Starts at the hidden states of a batch, over again where there are more chains than rows. */
+  private startAt(hidden: LayerState): void {
+    const { runtime } = this.work.parameters;
+    const { rows, units } = hidden.activity;
+    const states = hidden.statesOf(runtime, rows);
+    const { chains } = this.options;
+    const values = new Float32Array(chains * units);
+    for (let chain = 0; chain < chains; chain += 1) {
+      const row = chain % rows;
+      values.set(states.subarray(row * units, (row + 1) * units), chain * units);
+    }
+    this.upper.write(runtime, values);
+    this.started = true;
   }
-  chains.write(parameters.runtime, values);
+
+  /** The hidden states, for a checkpoint; none before the start. */
+  tensors(): [string, Float32Array][] {
+    return this.started ? [[CHAINS, this.upper.statesOf(this.work.parameters.runtime, this.options.chains)]] : [];
+  }
 }

@@ -19,10 +19,11 @@ import { LayerState } from '../infer/layer-state.js';
 import { checkData } from '../infer/source.js';
 import { finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import { allocateVector, type Parameters } from '../parameters.js';
+import { logarithms } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
+import { oddsOf } from '../units/odds.js';
 import { requireNormalisable } from './exact.js';
 import { checkEnergies } from './free-energy.js';
-import { logOdds } from './log-odds.js';
 import { logPartitionOffset } from './offsets.js';
 
 /** What `annealedImportanceSampling()` takes. */
@@ -42,7 +43,10 @@ export interface AnnealedOptions {
   readonly base?: Dataset;
   /** Of the reverse: Gibbs sweeps before each chain's start, default 10,000, or visible rows that are samples of the model. */
   readonly start?: { readonly sweeps: number } | { readonly rows: Dataset };
-  /** Log-weights of chains that are done, from an estimate that was not: whole blocks of 100 are not run again. */
+  /**
+   * The log-weights of an estimate with fewer chains and otherwise the same options, which this one adds chains to: whole
+   * blocks of 100 are not run again. That the options were the same is not checked.
+   */
   readonly resume?: readonly number[];
   /** Hears how far it is. */
   readonly onProgress?: (done: { readonly chains: number; readonly share: number }) => void;
@@ -122,7 +126,9 @@ function* annealing(parameters: Parameters, options: AnnealedOptions): Generator
   requireNormalisable(parameters, 'Annealed importance sampling');
   const settings = readSettings(parameters, machine, options);
   const { chains, betas } = settings;
-  const logWeights = (options.resume ?? []).slice(0, chains);
+  const logWeights = (options.resume ?? []).slice(0, chains).map((weight, chain) => {
+    return finiteNumber('annealedImportanceSampling()', `resume.${chain}`, weight);
+  });
   logWeights.length -= logWeights.length % BLOCK;
   const block = new Block(parameters, machine, settings, options.base);
   try {
@@ -254,7 +260,13 @@ class Block {
       const own0 = own(allocateVector(runtime, units));
       const scaled = own(allocateVector(runtime, units));
       const biases = parameters.bias(biasName(lower)).floats().slice(0, units);
-      const given = index === 0 && base !== undefined ? logOdds(runtime, base.columnMeans()) : biases;
+      const given =
+        index === 0 && base !== undefined
+          ? logarithms(
+              runtime,
+              Array.from(base.columnMeans(), (mean) => oddsOf(mean).odds),
+            )
+          : biases;
       own0.floats().set(given);
       return { base: own0, scaled, more: biases.map((bias, unit) => bias - own0.floats()[unit]!) };
     });

@@ -10,7 +10,7 @@ import { inferUpper } from '../infer/drives.js';
 import { noiseStream } from '../noise.js';
 import { seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
-import { withScratch } from '../runtime/allocation.js';
+import { readFloats } from '../runtime/allocation.js';
 import { checkEnergies } from './free-energy.js';
 
 /** What `pseudoLogLikelihood()` takes. */
@@ -50,10 +50,7 @@ export function pseudoLogLikelihoods(parameters: Parameters, data: Dataset, opti
 /** A group for each row, drawn by the row's number. */
 function chooseGroups({ runtime }: Parameters, seed: number, first: number, rows: number, groups: number): Uint32Array {
   const stream = noiseStream(runtime, seed, 'score', 0);
-  const chosen = withScratch(runtime, rows * 4, (scratch) => {
-    stream.uniform(first, scratch.handle, rows);
-    return Uint32Array.from(scratch.floats(), (uniform) => Math.min(groups - 1, Math.floor(uniform * groups)));
-  });
+  const uniforms = readFloats(runtime, rows, (out) => stream.uniform(first, out.handle, rows));
   stream.free();
-  return chosen;
+  return Uint32Array.from(uniforms, (uniform) => Math.min(groups - 1, Math.floor(uniform * groups)));
 }

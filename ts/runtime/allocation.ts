@@ -1,4 +1,4 @@
-/** Two ways to use an engine's memory that everything above the runtime shares. */
+/** Ways to use an engine's memory that everything above the runtime shares. */
 import type { EngineBuffer } from './memory.js';
 import type { Runtime } from './runtime.js';
 
@@ -17,4 +17,42 @@ export function withScratch<T>(runtime: Runtime, bytes: number, work: (scratch: 
   } finally {
     scratch.free();
   }
+}
+
+/** Memory that holds these floats, for the length of a call. */
+export function withFloats<T>(runtime: Runtime, values: ArrayLike<number>, work: (held: EngineBuffer) => T): T {
+  return withScratch(runtime, values.length * 4, (scratch) => {
+    scratch.floats().set(values);
+    return work(scratch);
+  });
+}
+
+/** A copy of `count` floats that a kernel writes. */
+export function readFloats(
+  runtime: Runtime,
+  count: number,
+  fill: (out: EngineBuffer) => void,
+): Float32Array<ArrayBuffer> {
+  return withScratch(runtime, count * 4, (scratch) => {
+    fill(scratch);
+    return new Float32Array(scratch.floats().subarray(0, count));
+  });
+}
+
+/** What the kernels' function (0 exp, 1 log) makes of each number: the same bits on every host. */
+function elementwise(runtime: Runtime, code: number, values: ArrayLike<number>): Float32Array<ArrayBuffer> {
+  return withFloats(runtime, values, (held) => {
+    runtime.kernels.elementwise(code, held.handle);
+    return new Float32Array(held.floats().subarray(0, values.length));
+  });
+}
+
+/** `e^x` of each number. */
+export function exponentials(runtime: Runtime, values: ArrayLike<number>): Float32Array<ArrayBuffer> {
+  return elementwise(runtime, 0, values);
+}
+
+/** The natural logarithm of each number, which is positive. */
+export function logarithms(runtime: Runtime, values: ArrayLike<number>): Float32Array<ArrayBuffer> {
+  return elementwise(runtime, 1, values);
 }

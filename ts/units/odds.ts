@@ -2,7 +2,7 @@
 import type { InitialBias } from './unit.js';
 
 /** Odds of a chance that is kept within [0.0001, 0.9999]. */
-export function oddsOf(chance: number): InitialBias {
+export function oddsOf(chance: number): InitialBias & { readonly odds: number } {
   const p = Math.min(Math.max(chance, 1e-4), 1 - 1e-4);
   return { odds: p / (1 - p) };
 }

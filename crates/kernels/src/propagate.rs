@@ -262,6 +262,29 @@ pub fn add_log_partitions(
     extra: Option<(&Weights, usize)>,
     out: &mut [f64],
 ) {
+    add_of_rows(pool, activity, out, |_, inputs| {
+        if let Some((weights, lower)) = extra {
+            let panels = inputs
+                .chunks_mut(LINE)
+                .zip(weights.forward().chunks(weights.lower()));
+            for (inputs, panel) in panels {
+                inputs
+                    .iter_mut()
+                    .zip(panel[lower].floats())
+                    .for_each(|(x, w)| *x += w);
+            }
+        }
+        kind.log_partition(inputs)
+    });
+}
+
+/// `out[row] += f(row, inputs)` over blocks of rows at once; the inputs are a copy of the row's values, to be changed at will.
+fn add_of_rows(
+    pool: &Pool,
+    activity: &Activity,
+    out: &mut [f64],
+    f: impl Fn(usize, &mut [f32]) -> f64 + Sync,
+) {
     assert!(out.len() == activity.rows());
     let parts = Disjoint::new(out);
     let block = pool.block(activity.rows());
@@ -269,22 +292,10 @@ pub fn add_log_partitions(
         let rows = task * block..activity.rows().min((task + 1) * block);
         // SAFETY: each block of rows belongs to one task.
         let out = unsafe { parts.take(rows.clone()) };
-        let mut inputs = vec![0.0f32; activity.lines() * LINE];
+        let mut inputs = vec![0.0f32; activity.units()];
         for (row, out) in rows.zip(out) {
-            let units = activity.units();
-            inputs[..units].copy_from_slice(activity.row(row));
-            if let Some((weights, lower)) = extra {
-                let panels = inputs[..units]
-                    .chunks_mut(LINE)
-                    .zip(weights.forward().chunks(weights.lower()));
-                for (inputs, panel) in panels {
-                    inputs
-                        .iter_mut()
-                        .zip(panel[lower].floats())
-                        .for_each(|(x, w)| *x += w);
-                }
-            }
-            *out += kind.log_partition(&inputs[..units]);
+            inputs.copy_from_slice(activity.row(row));
+            *out += f(row, &mut inputs);
         }
     });
 }
@@ -298,23 +309,14 @@ pub fn add_tempered_differences(
     [from, to]: [&[f32]; 2],
     out: &mut [f64],
 ) {
-    assert!(out.len() == activity.rows());
-    let parts = Disjoint::new(out);
-    let block = pool.block(activity.rows());
-    pool.each(activity.rows().div_ceil(block), &|task| {
-        let rows = task * block..activity.rows().min((task + 1) * block);
-        // SAFETY: each block of rows belongs to one task.
-        let out = unsafe { parts.take(rows.clone()) };
-        let mut inputs = vec![0.0f32; activity.units()];
-        for (row, out) in rows.zip(out) {
-            let mut partition = |scale: f32| {
-                for (scaled, &x) in inputs.iter_mut().zip(activity.row(row)) {
-                    *scaled = scale * x;
-                }
-                kind.log_partition(&inputs)
-            };
-            *out += partition(of_row(to, row)) - partition(of_row(from, row));
-        }
+    add_of_rows(pool, activity, out, |row, inputs| {
+        let mut partition = |scale: f32| {
+            for (scaled, &x) in inputs.iter_mut().zip(activity.row(row)) {
+                *scaled = scale * x;
+            }
+            kind.log_partition(inputs)
+        };
+        partition(of_row(to, row)) - partition(of_row(from, row))
     });
 }
 

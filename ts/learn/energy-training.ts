@@ -19,6 +19,7 @@ import { Averages } from './averages.js';
 import { GradientCorrections } from './corrections.js';
 import { MachineUpdate, type Phase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
+import { weighRows } from './row-weights.js';
 import { scheduled } from './schedule.js';
 import type { CompleteTrainerOptions } from './trainer-options.js';
 import { drawOrder, type Training, type TrainingRecord } from './training.js';
@@ -74,9 +75,16 @@ export class EnergyTraining {
     if (this.batches === 0)
       throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', { wanted: 'at least one row' });
     this.rows = Math.min(options.batchRows, data.rows);
-    const { data: passing } = options;
+    const { data: passing, missingSweeps } = options;
     this.source = training.own(
-      new Source(parameters, data, depth, { seed, purpose: 'train', passing, rows: this.rows, labels: true }),
+      new Source(parameters, data, depth, {
+        seed,
+        purpose: 'train',
+        passing,
+        rows: this.rows,
+        labels: true,
+        missingSweeps,
+      }),
     );
     this.hidden = this.layer(this.machine.upper, this.rows);
     this.kept = options.statistics === 'states' && this.hidden.samples ? 'states' : 'means';
@@ -164,23 +172,13 @@ export class EnergyTraining {
       keep: this.kept,
       draw: { update, sweep: 0 },
     });
-    const rowWeights = this.weighRows(first, rows, [...lowers, hidden]);
+    const rowWeights = weighRows(training, this.order, first, rows, [...lowers, hidden]);
     this.drop(hidden, update);
     if (measured) addActivity(training, hidden);
     const done = progress.epoch * this.batches + progress.batch;
     const share = done / Math.max(1, options.epochs * this.batches);
     const positive = { lowers, states: true, upper: hidden };
     return { update, rows, measured, epoch: progress.epoch, share, positive, rowWeights };
-  }
-
-  /** Lets the batch's rows count as the data set says. */
-  private weighRows(first: number, rows: number, layers: readonly LayerState[]): Float32Array {
-    const { data, parameters } = this.training;
-    const { rowWeights } = data.storage;
-    if (rowWeights === undefined) return new Float32Array();
-    const weights = Float32Array.from(this.order.words().subarray(first, first + rows), (row) => rowWeights[row]!);
-    for (const layer of layers) layer.weighRows(parameters.runtime, weights);
-    return weights;
   }
 
   /** Leaves hidden units out, the same ones whenever it is asked for an update. */

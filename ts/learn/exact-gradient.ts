@@ -7,7 +7,7 @@ import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js
 import { type Machine, machineOf, refuseCounts } from '../graph/machines.js';
 import { upwardDrives } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
-import { Source } from '../infer/source.js';
+import { refuseMissing, Source } from '../infer/source.js';
 import { Enumeration } from '../likelihood/exact.js';
 import { finiteNumber, freezeDeep, integer, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
@@ -83,6 +83,7 @@ export function* runExactGradient(training: Training, options: ExactGradient): T
   refuseCounts(graph, machine, 'The exact gradient needs rows of one length');
   standardiseFromData(training, 0);
   const passing = 'probabilities' as const;
+  refuseMissing(data, 'The exact gradient');
   const source = training.own(new Source(parameters, data, 0, { seed, purpose: 'train', passing, rows, labels: true }));
   const upper = training.own(new LayerState(runtime, graph, machine.upper, rows, seed, 'train'));
   const enumeration = training.own(new Enumeration(parameters, 'The exact gradient'));
@@ -105,7 +106,7 @@ export function* runExactGradient(training: Training, options: ExactGradient): T
     );
     const lowerValues = source.lowers.map((lower) => lower.values(runtime));
     const upperValues = upper.values(runtime);
-    const given = dataAverages(lowerValues, upperValues, rows);
+    const given = dataAverages(lowerValues, upperValues, rows, data.storage.rowWeights?.subarray(data.firstRow));
 
     // Model: every configuration, weighted by its probability.
     const model = enumeration.expectations();
@@ -130,8 +131,13 @@ export function* runExactGradient(training: Training, options: ExactGradient): T
   }
 }
 
-/** Averages over rows, rows ascending, in f64; several lower layers stand side by side. */
-function dataAverages(lowers: readonly Float32Array[], upper: Float32Array, rows: number): Averages {
+/** Averages over rows as much as they count, rows ascending, in f64; several lower layers stand side by side. */
+function dataAverages(
+  lowers: readonly Float32Array[],
+  upper: Float32Array,
+  rows: number,
+  rowWeights: Float32Array | undefined,
+): Averages {
   const widths = lowers.map((values) => values.length / rows);
   const [below, above] = [widths.reduce((sum, width) => sum + width, 0), upper.length / rows];
   const averages = {
@@ -142,10 +148,11 @@ function dataAverages(lowers: readonly Float32Array[], upper: Float32Array, rows
   for (let row = 0; row < rows; row += 1) {
     const v = lowers.flatMap((values, i) => Array.from(values.subarray(row * widths[i]!, (row + 1) * widths[i]!)));
     const h = upper.subarray(row * above, (row + 1) * above);
-    for (let i = 0; i < below; i += 1) averages.lower[i]! += v[i]! / rows;
+    const share = (rowWeights?.[row] ?? 1) / rows;
+    for (let i = 0; i < below; i += 1) averages.lower[i]! += v[i]! * share;
     for (let j = 0; j < above; j += 1) {
-      averages.upper[j]! += h[j]! / rows;
-      for (let i = 0; i < below; i += 1) averages.pairs[j * below + i]! += (v[i]! * h[j]!) / rows;
+      averages.upper[j]! += h[j]! * share;
+      for (let i = 0; i < below; i += 1) averages.pairs[j * below + i]! += v[i]! * h[j]! * share;
     }
   }
   return averages;

@@ -12,12 +12,13 @@ import { biasName, type Graph, layerOf, unitsOf, unsuitable, weightName } from '
 import { type Machine, machineOf } from '../graph/machines.js';
 import { inferUpper } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
-import { type Passing, Source } from '../infer/source.js';
+import { type Passing, refuseMissing, Source } from '../infer/source.js';
 import { seedWords } from '../noise.js';
 import { finiteNumber, freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
 import { allocateVector, type Parameters } from '../parameters.js';
 import { created, logarithms, readFloats, withFloats } from '../runtime/allocation.js';
 import { addActivity, epochRecord } from './monitors.js';
+import { weighRows } from './row-weights.js';
 import { MAX_BATCH_ROWS } from './trainer-options.js';
 import { drawOrder, type Training, type TrainingLoop } from './training.js';
 
@@ -80,6 +81,7 @@ export function* runExpectationMaximisation(training: Training, options: Expecta
   const rows = Math.min(options.batchRows, data.rows);
   const batches = Math.ceil(data.rows / options.batchRows);
   const { data: passing } = options;
+  refuseMissing(data, 'Expectation maximisation');
   const source = training.own(
     new Source(parameters, data, 0, { seed, purpose: 'train', passing, rows, labels: false }),
   );
@@ -123,6 +125,7 @@ export function* runExpectationMaximisation(training: Training, options: Expecta
       // E step of these rows.
       source.read(order, first, batchRows, progress.updates);
       inferUpper(parameters, machine, source.lowers, upper, { keep: 'means' });
+      weighRows(training, order, first, batchRows, [...source.lowers, upper]);
       addActivity(training, upper);
       column.floats().fill(0);
       upper.activity.addColumnSums(false, column.handle);

@@ -86,9 +86,9 @@ function weightNorm(parameters: Parameters, machine: Machine): number {
   return Math.sqrt(squares / Math.max(1, count));
 }
 
-/** Mean free energy of a slice, or null where the machine's units have none or the slice is empty. */
+/** Mean free energy of a slice, or null where the machine's units have none, the slice is empty or numbers are missing in it. */
 function meanFreeEnergy(parameters: Parameters, machine: Machine, slice: Dataset, depth: number): number | null {
-  if (slice.rows === 0 || !hasEnergies(parameters, machine)) return null;
+  if (slice.rows === 0 || slice.hasMissing || !hasEnergies(parameters, machine)) return null;
   const energies = freeEnergies(parameters, slice, depth, true);
   return energies.reduce((sum, energy) => sum + energy, 0) / slice.rows;
 }

@@ -61,6 +61,11 @@ export interface TrainerOptions {
    */
   readonly hiddenDropout?: number;
   /**
+   * Sweeps of Gibbs sampling in which what is missing in a row is drawn given what is known of it, at every presentation;
+   * default 10. Only data sets with `known` have missing numbers.
+   */
+  readonly missingSweeps?: number;
+  /**
    * Polyak averaging: `average ← average + (1 − decay) · (parameters − average)` after every update, with a larger share
    * of the first ones. The parameters become the averages when training ends. A number stands for `{ decay }`; default
    * `null`, none.
@@ -84,6 +89,7 @@ export interface CompleteTrainerOptions {
   readonly centring: { readonly rate: number } | null;
   readonly sparsity: { readonly target: number; readonly cost: number; readonly decay: number } | null;
   readonly hiddenDropout: number;
+  readonly missingSweeps: number;
   readonly averaging: { readonly decay: number } | null;
 }
 
@@ -103,6 +109,7 @@ export const trainerOptionNames = [
   'centring',
   'sparsity',
   'hiddenDropout',
+  'missingSweeps',
   'averaging',
 ] as const satisfies readonly (keyof CompleteTrainerOptions)[];
 
@@ -143,6 +150,7 @@ export function readTrainerOptions(
     centring: readCentring(where, given('centring', null)),
     sparsity: readSparsity(where, given('sparsity', null)),
     hiddenDropout: finiteNumber(where, 'hiddenDropout', given('hiddenDropout', 0), { atLeast: 0, below: 1 }),
+    missingSweeps: integer(where, 'missingSweeps', given('missingSweeps', 10), { atLeast: 1, atMost: 65_000 }),
     averaging: readAveraging(where, given('averaging', null)),
   };
 }

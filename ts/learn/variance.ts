@@ -75,8 +75,9 @@ export class VarianceUpdates {
       const { units, layer, logVariance, velocity } = learned;
       const outcome = withScratch(runtime, units * 8, (ofData) =>
         withScratch(runtime, units * 8, (ofModel) => {
-          this.statistics(learned, positive, ofData);
-          this.statistics(learned, negative, ofModel);
+          const cases = positive.upper.activity.rows;
+          this.statistics(learned, positive, cases, ofData);
+          this.statistics(learned, negative, cases, ofModel);
           return runtime.kernels.stepLogVariance(
             units,
             logVariance.handle,
@@ -101,11 +102,12 @@ export class VarianceUpdates {
     }
   }
 
-  private statistics({ place, connection, inputs }: Learned, phase: Phase, out: EngineBuffer): void {
+  private statistics({ place, connection, inputs }: Learned, phase: Phase, cases: number, out: EngineBuffer): void {
     const bias = this.parameters.bias(biasName(connection.lower));
     inputs.infer([downwardDrive(this.parameters, connection, phase.upper, false)], bias, { keep: 'inputs' });
     const states = phase.lowers[place]!;
-    states.activity.logVarianceStatistics(states.reads(phase.states), inputs.activity, bias.handle, out.handle);
+    const lists = states.reads(phase.states);
+    states.activity.logVarianceStatistics(lists, inputs.activity, bias.handle, cases, out.handle);
   }
 
   /** The velocities as named tensors, for a checkpoint. */

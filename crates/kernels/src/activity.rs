@@ -389,6 +389,61 @@ impl Activity {
         Some(())
     }
 
+    /// Keeps the numbers of rows that are known and takes those of `other`, as they are read, for the rest; lists what is
+    /// not zero. `known` holds a byte for each number of a data set whose rows `order` names. `None` where memory is out.
+    pub fn complete(
+        &mut self,
+        pool: &Pool,
+        other: &Activity,
+        read: Read,
+        known: &[u8],
+        order: &[u32],
+    ) -> Option<()> {
+        assert!(self.units == other.units && self.rows <= other.rows);
+        assert!(
+            read == Read::Values || other.lists != Lists::None,
+            "there are no lists to read"
+        );
+        self.begin_reals()?;
+        self.check_order(order, known.len());
+        self.spread_lists_if_any(pool);
+        let parts = self.parts(Lists::Reals);
+        parts.each_row(pool, &|place, row| {
+            let known = &known[order[place] as usize * row.units..][..row.units];
+            let values = &mut floats_mut(row.values)[..row.units];
+            let missing = |unit: usize| known[unit] == 0;
+            if read == Read::Lists && other.lists == Lists::Ones {
+                for (unit, value) in values.iter_mut().enumerate() {
+                    *value = if missing(unit) { 0.0 } else { *value };
+                }
+                for &unit in other.list(place) {
+                    let unit = usize::from(unit);
+                    values[unit] = if missing(unit) { 1.0 } else { values[unit] };
+                }
+            } else {
+                for (unit, &drawn) in other.plane_row(place, read).iter().enumerate() {
+                    values[unit] = if missing(unit) { drawn } else { values[unit] };
+                }
+            }
+            let mut length = 0;
+            for (unit, &value) in values.iter().enumerate() {
+                row.indices[length] = unit as u16;
+                row.reals[length] = value;
+                // The last place of the row's room may be written and not counted, never passed.
+                length += usize::from(value != 0.0);
+                length = length.min(row.indices.len());
+            }
+            *row.count = length as u32;
+        });
+        Some(())
+    }
+
+    fn spread_lists_if_any(&mut self, pool: &Pool) {
+        if self.lists != Lists::None {
+            self.spread_lists(pool);
+        }
+    }
+
     /// Turns off the units that are dropped, in values and states: a unit stays with probability `keep`. The draw's row is
     /// the activity's row, so that the same stream drops the same units of another activity.
     pub fn drop_units(&mut self, pool: &Pool, keep: f32, stream: Stream) {

@@ -33,6 +33,7 @@ pub enum Purpose {
     Score = 8,
     Dropout = 10,
     Swap = 11,
+    Missing = 12,
 }
 
 /// One block of four words.

@@ -456,6 +456,13 @@ fn sums(found: &mut Found, pool: &Pool) {
         copied.copy_rows(&tempered, &[4, 2, 9]).unwrap();
         found.lists(format!("settle tempered {name}"), &mut tempered, pool);
         found.lists(format!("copy rows {name}"), &mut copied, pool);
+        let mut completed = activity(ROWS, GROUPED, &floats(88, ROWS * GROUPED, unit));
+        let known: Vec<u8> = (0..ROWS * GROUPED).map(|k| u8::from(k % 3 != 0)).collect();
+        let order: Vec<u32> = (0..ROWS as u32).rev().collect();
+        completed
+            .complete(pool, &tempered, Read::Lists, &known, &order)
+            .unwrap();
+        found.lists(format!("complete {name}"), &mut completed, pool);
         let mut tempered = activity(ROWS, GROUPED, &floats(41, ROWS * GROUPED, signed));
         let scales = floats(87, ROWS, unit);
         settle_tempered(pool, &mut tempered, &scales, None, &settle);
@@ -836,7 +843,7 @@ fn variances(found: &mut Found, pool: &Pool) {
     let inputs = activity(ROWS, LOWER, &floats(89, ROWS * LOWER, signed));
     let mut statistics = [vec![0.0; LOWER], vec![0.0; LOWER]];
     for (out, read) in statistics.iter_mut().zip([Read::Lists, Read::Values]) {
-        variance::log_variance_statistics(&states, read, &inputs, &natural, out);
+        variance::log_variance_statistics(&states, read, &inputs, &natural, states.rows(), out);
     }
     statistics[1].iter_mut().for_each(|x| *x *= 0.5);
     let [positive, negative] = &statistics;

@@ -82,6 +82,7 @@ fn purpose(code: u32) -> Purpose {
         8 => Purpose::Score,
         10 => Purpose::Dropout,
         11 => Purpose::Swap,
+        12 => Purpose::Missing,
         _ => panic!("purpose {code}"),
     }
 }
@@ -463,6 +464,24 @@ impl Activity {
         self.0.copy_rows(&from.0, rows).is_some()
     }
 
+    /// Keeps what is known of a data set's rows `order[first ..]` and takes the states of `other` for the rest; lists what
+    /// is not zero. False where memory is out.
+    pub fn complete(
+        &mut self,
+        other: &Activity,
+        other_lists: bool,
+        known: &Buffer,
+        order: &Buffer,
+        first: usize,
+    ) -> bool {
+        let order = &order.words()[first..first + self.0.rows()];
+        with_pool(|pool| {
+            self.0
+                .complete(pool, &other.0, read(other_lists), known.bytes(), order)
+        })
+        .is_some()
+    }
+
     /// Turns units off that are dropped: each stays with probability `keep`.
     #[wasm_bindgen(js_name = dropUnits)]
     pub fn drop_units(&mut self, keep: f32, stream: &Stream) {
@@ -520,14 +539,15 @@ impl Activity {
         self.list_values()
     }
 
-    /// One phase's statistics of log-variances, f64 a unit: states as they are read, total inputs of the same rows as
-    /// the values of another activity.
+    /// One phase's statistics of log-variances, f64 a unit, by the number of cases: states as they are read, total inputs
+    /// of the same rows as the values of another activity.
     #[wasm_bindgen(js_name = logVarianceStatistics)]
     pub fn log_variance_statistics(
         &self,
         lists: bool,
         inputs: &Activity,
         natural_bias: &Buffer,
+        cases: usize,
         out: &mut Buffer,
     ) {
         let out = &mut out.doubles_mut()[..self.0.units()];
@@ -536,6 +556,7 @@ impl Activity {
             read(lists),
             &inputs.0,
             natural_bias.floats(),
+            cases,
             out,
         );
     }

@@ -52,13 +52,14 @@ pub fn shift_and_scale_columns(activity: &mut Activity, shift: &[f32], factor: &
     }
 }
 
-/// One phase's `⟨(u − β)² − u · ΣWh⟩ / 2` for each unit, a mean over rows: states `u` as they are read, and the inputs
-/// `β + ΣWh` that the layer above gives them, as values. In f64, rows ascending.
+/// One phase's `⟨(u − β)² − u · ΣWh⟩ / 2` for each unit, a sum over rows as much as they count, by the number of cases:
+/// states `u` as they are read, and the inputs `β + ΣWh` that the layer above gives them, as values. In f64, rows ascending.
 pub fn log_variance_statistics(
     states: &Activity,
     read: Read,
     inputs: &Activity,
     natural_bias: &[f32],
+    cases: usize,
     out: &mut [f64],
 ) {
     assert!(states.rows() == inputs.rows() && states.units() == inputs.units());
@@ -68,12 +69,13 @@ pub fn log_variance_statistics(
     for row in 0..states.rows() {
         let u = floats(states.row_lines(row, read, &mut room));
         let x = inputs.row(row);
+        let weight = f64::from(states.row_weight(row));
         for (unit, out) in out.iter_mut().enumerate() {
             let (u, b) = (f64::from(u[unit]), f64::from(natural_bias[unit]));
-            *out += (u - b) * (u - b) - u * (f64::from(x[unit]) - b);
+            *out += weight * ((u - b) * (u - b) - u * (f64::from(x[unit]) - b));
         }
     }
-    let half_mean = 0.5 / states.rows().max(1) as f64;
+    let half_mean = 0.5 / cases.max(1) as f64;
     out.iter_mut().for_each(|x| *x *= half_mean);
 }
 

@@ -12,6 +12,7 @@ import type { SampleArguments } from './sample.js';
 import type { ScoreArguments } from './score.js';
 import type { ShowArguments } from './show.js';
 import type { TrainArguments } from './train.js';
+import type { VerifyArguments } from './verify.js';
 
 const endings = 'Exit status: 0 done, 1 failed, 2 bad usage, 130 interrupted.';
 
@@ -83,6 +84,15 @@ function program(output: Output, finish: (status: number) => void): Command {
     .option('--data <dir>', 'folder that holds the files of a named set')
     .action(async (model: string, data: string, options: ScoreArguments) =>
       finish(await (await import('./score.js')).score(model, data, options, output)),
+    );
+  withEngine(
+    command('verify', 'Check a model by enumeration: energies, log Z, means, stationarity of chains, gradients.'),
+  )
+    .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
+    .option('--seed <N>', 'seed of the chains, and of the units that stand for a large model', integer, 1)
+    .option('--chains <N>', 'chains that start from the exact distribution', integer, 40_000)
+    .action(async (model: string, options: VerifyArguments) =>
+      finish(await (await import('./verify.js')).verifyModel(model, options, output)),
     );
   withEngine(command('show', 'Say what a model is made of, and draw pictures of it.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')

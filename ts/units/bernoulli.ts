@@ -37,5 +37,12 @@ export const bernoulliType: UnitType<BernoulliUnits> = {
   hasEnergy: (spec) => !spec.meanField,
   range: () => ({ least: 0, most: 1, integers: false }),
   initialBias: (_, mean) => oddsOf(mean),
+  finite: {
+    states: () => [
+      { values: [0], logBase: 0 },
+      { values: [1], logBase: 0 },
+    ],
+    resized: (spec, units) => ({ ...spec, units }),
+  },
   describe: (spec) => `${spec.units} ${spec.meanField ? 'mean-field logistic' : 'binary'} units`,
 };

@@ -37,5 +37,15 @@ export const binomialType: UnitType<BinomialUnits> = {
   hasEnergy: () => true,
   range: (spec) => ({ least: 0, most: spec.copies, integers: true }),
   initialBias: (spec, mean) => oddsOf(mean / spec.copies),
+  finite: {
+    states: ({ copies }) => {
+      let logBase = 0;
+      return Array.from({ length: copies + 1 }, (_, on) => {
+        if (on > 0) logBase += Math.log((copies - on + 1) / on);
+        return { values: [on], logBase };
+      });
+    },
+    resized: (spec, units) => ({ ...spec, units }),
+  },
   describe: (spec) => `${spec.units} binomial units of ${spec.copies} copies`,
 };

@@ -33,5 +33,13 @@ export const softmaxType: UnitType<SoftmaxUnits> = {
   hasEnergy: () => true,
   range: () => ({ least: 0, most: 1, integers: false }),
   initialBias: (_, mean) => oddsOf(mean),
+  finite: {
+    states: ({ size }) =>
+      Array.from({ length: size }, (_, on) => ({
+        values: Array.from({ length: size }, (_unused, unit) => Number(unit === on)),
+        logBase: 0,
+      })),
+    resized: (spec, groups) => ({ ...spec, groups }),
+  },
   describe: (spec) => (spec.groups === 1 ? `one of ${spec.size}` : `${spec.groups} groups, each one of ${spec.size}`),
 };

@@ -30,6 +30,14 @@ export interface Deviation {
   readonly rate: number;
 }
 
+/** Units whose states can be listed. */
+export interface Finite<Spec> {
+  /** The states of one unit or group, and the logarithm of each one's base measure. */
+  states(spec: Spec): readonly { readonly values: readonly number[]; readonly logBase: number }[];
+  /** A layer of so many such units or groups. */
+  resized(spec: Spec, blocks: number): Spec;
+}
+
 /** One unit type. `Spec` is its plain data. */
 export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   readonly type: Spec['type'];
@@ -53,6 +61,8 @@ export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   countsDraws?: boolean;
   /** Whether the bias is the mean of a normal density, `(v − b)² / 2σ²`, and what is known of σ; absent otherwise. */
   deviation?(spec: Spec): Deviation;
+  /** How states are listed, where there are few. */
+  readonly finite?: Finite<Spec>;
   /** One line for a person: `500 binary units`. */
   describe(spec: Spec): string;
 }

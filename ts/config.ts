@@ -108,7 +108,7 @@ const optimiser = z
 const trainer = {
   epochs: count().optional(),
   batchRows: count(1, 21_845).optional(),
-  learningRate: rate,
+  learningRate: rate.nullable(),
   optimiser,
   momentum: share,
   weightCost: cost,
@@ -138,7 +138,7 @@ const machineTrainers = [
     type: z.literal('contrastiveDivergence'),
     gibbsSteps,
     ...trainer,
-    reconstruction: passing.optional(),
+    reconstruction: passing.nullish(),
   } satisfies Record<keyof ContrastiveDivergence, z.ZodType>),
   z.strictObject({
     type: z.literal('persistentContrastiveDivergence'),
@@ -147,7 +147,7 @@ const machineTrainers = [
   z.strictObject({
     type: z.literal('fastPersistentContrastiveDivergence'),
     ...chains,
-    fastLearningRate: rate,
+    fastLearningRate: rate.nullable(),
   } satisfies Record<keyof FastWeights, z.ZodType>),
   z.strictObject({
     type: z.literal('parallelTempering'),

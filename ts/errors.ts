@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'FILE_UNWRITABLE'
   | 'FOLDER_IN_USE'
   | 'NOT_FINITE'
+  | 'DIVERGED'
   | 'ENGINE_FAILED'
   | 'ENGINE_CLOSED'
   | 'THREADS_UNAVAILABLE'

@@ -562,7 +562,7 @@ class Calls {
     const inputs = this.activity(ROWS, LOWER, floats(89, ROWS * LOWER, 'signed'));
     const [positive, negative] = [true, false].map((lists) => {
       const out = this.zeros(LOWER * 8);
-      states.logVarianceStatistics(lists, inputs, natural, states.rows, out);
+      states.logVarianceStatistics(lists, inputs, natural, 0, states.rows, out);
       return out;
     });
     this.view(negative, Float64Array).forEach((x, unit, all) => {

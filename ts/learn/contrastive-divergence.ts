@@ -8,9 +8,11 @@
  * 3. `ΔW = rate · (⟨v h⟩ of the data − ⟨v h⟩ of the reconstruction − cost · W)`, with momentum; biases likewise.
  */
 
+import { layerOf } from '../graph/graph.js';
 import { inferLowers, inferUpper } from '../infer/drives.js';
 import type { Passing } from '../infer/source.js';
 import { freezeDeep, oneOf, refuseUnknown } from '../options.js';
+import { unitType } from '../units/index.js';
 import { EnergyTraining } from './energy-training.js';
 import { readCounts, type Schedule, scheduledCount } from './schedule.js';
 import {
@@ -25,15 +27,18 @@ import type { Training, TrainingLoop } from './training.js';
 export interface ContrastiveDivergenceOptions extends TrainerOptions {
   /** Full Gibbs steps of the negative phase, default 1; a schedule's values are rounded. */
   readonly gibbsSteps?: Schedule;
-  /** What the last reconstruction is: `probabilities` (default) or drawn `states`. Earlier ones are always drawn. */
-  readonly reconstruction?: Passing;
+  /**
+   * What the last reconstruction is: `probabilities` or `states`. Default `null`: probabilities (the guide, section 3.2), and
+   * states where a lower layer is Gaussian, whose noise the hidden units must see.
+   */
+  readonly reconstruction?: Passing | null;
 }
 
 /** Contrastive divergence as plain data, complete. */
 export interface ContrastiveDivergence extends CompleteTrainerOptions {
   readonly type: 'contrastiveDivergence';
   readonly gibbsSteps: Schedule;
-  readonly reconstruction: Passing;
+  readonly reconstruction: Passing | null;
 }
 
 /** How many Gibbs steps there may be: a sweep's number is part of its draws' address. */
@@ -48,7 +53,8 @@ export function contrastiveDivergence(options: ContrastiveDivergenceOptions = {}
     type: 'contrastiveDivergence',
     gibbsSteps: readCounts(where, 'gibbsSteps', options.gibbsSteps ?? 1, GIBBS_STEPS),
     ...readTrainerOptions(where, options),
-    reconstruction: oneOf(where, 'reconstruction', options.reconstruction ?? 'probabilities', passing),
+    reconstruction:
+      options.reconstruction == null ? null : oneOf(where, 'reconstruction', options.reconstruction, passing),
   });
 }
 
@@ -62,6 +68,7 @@ export function* runContrastiveDivergence(
   const { parameters, machine, kept, hidden: h0 } = work;
   const reconstruction = work.lowerLayers(work.rows);
   const h1 = work.layer(machine.upper, work.rows);
+  const passed = options.reconstruction ?? (needNoise(work) ? 'states' : 'probabilities');
   work.offer();
   for (const batch of work.work()) {
     const { update } = batch;
@@ -69,7 +76,7 @@ export function* runContrastiveDivergence(
     const steps = scheduledCount(options.gibbsSteps, batch.epoch, batch.share);
     for (let sweep = 1; sweep <= steps; sweep += 1) {
       const last = sweep === steps;
-      const drawn = !last || options.reconstruction === 'states';
+      const drawn = !last || passed === 'states';
       const draw = { update, sweep };
       inferLowers(parameters, machine, sweep > 1 ? h1 : h0, reconstruction, {
         keep: 'means',
@@ -80,7 +87,12 @@ export function* runContrastiveDivergence(
       inferUpper(parameters, machine, reconstruction, h1, last && kept === 'means' ? { keep } : { keep, draw });
       work.drop(h1, update);
     }
-    const negative = { lowers: reconstruction, states: options.reconstruction === 'states', upper: h1 };
+    const negative = { lowers: reconstruction, states: passed === 'states', upper: h1 };
     yield work.finish(batch, negative, batch.rowWeights);
   }
+}
+
+/** Whether a lower layer's reconstruction must have its noise. */
+function needNoise({ machine, parameters }: EnergyTraining): boolean {
+  return machine.connections.some(({ lower }) => unitType(layerOf(parameters.graph, lower).units).needsNoise === true);
 }

@@ -17,11 +17,12 @@ import { unitType } from '../units/index.js';
 import type { Stream } from '../wasm/st.js';
 import { Averages } from './averages.js';
 import { GradientCorrections } from './corrections.js';
+import { DivergenceGuard } from './guard.js';
 import { MachineUpdate, type Phase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
 import { weighRows } from './row-weights.js';
-import { scheduled } from './schedule.js';
-import type { CompleteTrainerOptions } from './trainer-options.js';
+import { type Schedule, scheduled } from './schedule.js';
+import { type CompleteTrainerOptions, rateOf } from './trainer-options.js';
 import { drawOrder, type Training, type TrainingRecord } from './training.js';
 import { standardiseFromData, VarianceUpdates } from './variance.js';
 
@@ -58,6 +59,8 @@ export class EnergyTraining {
   private readonly averages: Averages | undefined;
   private readonly order: EngineBuffer;
   private readonly dropout: Stream | undefined;
+  private readonly guard: DivergenceGuard | undefined;
+  private readonly learningRate: Schedule;
   private startedAt = 0;
   private firstBatch = 0;
 
@@ -97,6 +100,8 @@ export class EnergyTraining {
     this.order = training.own(parameters.runtime.allocate(data.rows * 4));
     if (options.hiddenDropout > 0) this.dropout = training.own(noiseStream(parameters.runtime, seed, 'dropout', depth));
     this.variances = training.own(new VarianceUpdates(parameters, this.machine, most));
+    this.learningRate = rateOf(options.learningRate, parameters.graph, this.machine);
+    this.guard = DivergenceGuard.of(parameters, this.machine, data);
     standardiseFromData(training, depth);
     if (progress.epoch === 0 && progress.batch === 0 && options.initialBias === 'data') biasFromData(training, depth);
     if (training.restored.size > 0) this.restore(training.restored);
@@ -190,7 +195,11 @@ export class EnergyTraining {
 
   /** Adds to the monitors what a reconstruction of the batch's means misses. */
   measure(reconstruction: readonly LayerState[]): void {
+    const { progress } = this.training;
+    const before = progress.sums.squaredError ?? 0;
     addReconstruction(this.training, this.source.lowers, true, reconstruction);
+    const error = (progress.sums.squaredError ?? 0) - before;
+    this.guard?.check(error / reconstruction[0]!.activity.rows, progress.updates);
   }
 
   /** For monitors alone: the batch reconstructed in `room`, which draws nothing. */
@@ -208,7 +217,7 @@ export class EnergyTraining {
     const { progress } = training;
     for (const layer of [...negative.lowers, negative.upper]) layer.weighRows(this.parameters.runtime, weights);
     const count = progress.epoch * this.batches + progress.batch + 1;
-    const learningRate = scheduled(options.learningRate, batch.epoch, batch.share);
+    const learningRate = scheduled(this.learningRate, batch.epoch, batch.share);
     const momentum = scheduled(options.momentum, batch.epoch, batch.share);
     const { weightCost, l1Cost } = options;
     const step = { learningRate, momentum, weightCost, l1Cost };

@@ -14,13 +14,13 @@ import { EnergyTraining } from './energy-training.js';
 import { MachineUpdate } from './machine-update.js';
 import { Chains, chainOptionNames, type PersistentOptions, readChainOptions } from './persistent.js';
 import { readSchedule, type Schedule, scheduled } from './schedule.js';
-import type { CompleteTrainerOptions } from './trainer-options.js';
+import { type CompleteTrainerOptions, rateOf } from './trainer-options.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** What `fastPersistentContrastiveDivergence()` takes; everything has a default. */
 export interface FastWeightsOptions extends PersistentOptions {
-  /** The rate of the fast weights, per case, above 0; default what `learningRate` starts from, kept constant. */
-  readonly fastLearningRate?: Schedule;
+  /** The rate of the fast weights, per case, above 0; default `null`, what `learningRate` starts from, kept constant. */
+  readonly fastLearningRate?: Schedule | null;
 }
 
 /** Persistent contrastive divergence with fast weights as plain data, complete. */
@@ -28,7 +28,7 @@ export interface FastWeights extends CompleteTrainerOptions {
   readonly type: 'fastPersistentContrastiveDivergence';
   readonly gibbsSteps: Schedule;
   readonly chains: number;
-  readonly fastLearningRate: Schedule;
+  readonly fastLearningRate: Schedule | null;
 }
 
 /** Persistent contrastive divergence with fast weights and these options; throws `OPTION_INVALID`. */
@@ -36,11 +36,11 @@ export function fastPersistentContrastiveDivergence(options: FastWeightsOptions 
   const where = 'fastPersistentContrastiveDivergence()';
   refuseUnknown(where, options, [...chainOptionNames, 'fastLearningRate']);
   const complete = readChainOptions(where, options);
-  const fast = options.fastLearningRate ?? scheduled(complete.learningRate, 0, 0);
+  const fast = options.fastLearningRate ?? null;
   return freezeDeep({
     type: 'fastPersistentContrastiveDivergence',
     ...complete,
-    fastLearningRate: readSchedule(where, 'fastLearningRate', fast, { above: 0 }),
+    fastLearningRate: fast === null ? null : readSchedule(where, 'fastLearningRate', fast, { above: 0 }),
   });
 }
 
@@ -65,11 +65,12 @@ export function* runFastPersistent(training: Training, depth: number, options: F
     ...chains.tensors(),
     ...names.map((name): [string, Float32Array] => [`fast.${name}`, fast.read(name)]),
   ]);
+  const rate = options.fastLearningRate ?? scheduled(rateOf(options.learningRate, graph, machine), 0, 0);
   for (const batch of work.work()) {
     addParameters(sum, parameters, fast, names, machine.connections.map(weightName));
     const negative = chains.goOn(batch, sum);
     const record = work.finish(batch, negative);
-    const learningRate = scheduled(options.fastLearningRate, batch.epoch, batch.share);
+    const learningRate = scheduled(rate, batch.epoch, batch.share);
     const step = { learningRate, momentum: 0, weightCost: DECAY / learningRate, biasCost: DECAY / learningRate };
     fastUpdates.apply(batch.positive, negative, step, 1, batch.update);
     yield record;

@@ -2,8 +2,11 @@
  * Options that every stochastic trainer of a restricted Boltzmann machine takes, with their defaults. Each default is the
  * advice of Hinton, "A practical guide to training restricted Boltzmann machines" (2010), unless it says otherwise.
  */
+import { type Graph, layerOf } from '../graph/graph.js';
+import type { Machine } from '../graph/machines.js';
 import type { Passing } from '../infer/source.js';
 import { boolean, finiteNumber, integer, isPlainObject, oneOf, refuseUnknown } from '../options.js';
+import { unitType } from '../units/index.js';
 import { readSchedule, type Schedule } from './schedule.js';
 
 /** How gradients move parameters. */
@@ -17,8 +20,11 @@ export interface TrainerOptions {
   readonly epochs?: number;
   /** Rows of a batch, 1 to 21,845, default 100 (the guide advises 10 to 100). */
   readonly batchRows?: number;
-  /** Per case, above 0, default 0.05. */
-  readonly learningRate?: Schedule;
+  /**
+   * Per case, above 0. Default `null`: 0.05, and a tenth of it where a layer has units other than binary or softmax ones
+   * (the guide, section 13.2).
+   */
+  readonly learningRate?: Schedule | null;
   /**
    * `momentum` (default), `nesterov` (Sutskever et al. 2013) or `adam` (Kingma and Ba 2015), or an object with more:
    * `{ type: 'momentum', nesterov }`, `{ type: 'adam', firstDecay: 0.9, secondDecay: 0.999, epsilon: 1e-8 }`.
@@ -77,7 +83,7 @@ export interface TrainerOptions {
 export interface CompleteTrainerOptions {
   readonly epochs: number;
   readonly batchRows: number;
-  readonly learningRate: Schedule;
+  readonly learningRate: Schedule | null;
   readonly optimiser: Optimiser;
   readonly momentum: Schedule;
   readonly weightCost: number;
@@ -138,7 +144,7 @@ export function readTrainerOptions(
   return {
     epochs: integer(where, 'epochs', given('epochs', 10), { atLeast: 1 }),
     batchRows: integer(where, 'batchRows', given('batchRows', 100), { atLeast: 1, atMost: MAX_BATCH_ROWS }),
-    learningRate: readSchedule(where, 'learningRate', given('learningRate', 0.05), { above: 0 }),
+    learningRate: readRate(where, given('learningRate', null)),
     optimiser: readOptimiser(where, given('optimiser', 'momentum')),
     momentum: readSchedule(where, 'momentum', given('momentum', MOMENTUM), { atLeast: 0, below: 1 }),
     weightCost: finiteNumber(where, 'weightCost', given('weightCost', 2e-4), { atLeast: 0 }),
@@ -156,6 +162,21 @@ export function readTrainerOptions(
 }
 
 const decay = { atLeast: 0, below: 1 };
+
+function readRate(where: string, given: Schedule | null | undefined): Schedule | null {
+  return given == null ? null : readSchedule(where, 'learningRate', given, { above: 0 });
+}
+
+/** The learning rate of a machine of binary units, per case, where none is given. */
+export const DEFAULT_LEARNING_RATE = 0.05;
+
+/** The learning rate of a machine: what is given, or what suits its units. */
+export function rateOf(given: Schedule | null, graph: Graph, machine: Machine): Schedule {
+  if (given !== null) return given;
+  const layers = [machine.upper, ...machine.connections.map(({ lower }) => lower)];
+  const shares = layers.map((name) => unitType(layerOf(graph, name).units).rateShare ?? 1);
+  return DEFAULT_LEARNING_RATE * Math.min(...shares);
+}
 
 /** Checks and completes an optimiser. */
 export function readOptimiser(where: string, given: TrainerOptions['optimiser']): Optimiser {

@@ -107,7 +107,9 @@ export class VarianceUpdates {
     inputs.infer([downwardDrive(this.parameters, connection, phase.upper, false)], bias, { keep: 'inputs' });
     const states = phase.lowers[place]!;
     const lists = states.reads(phase.states);
-    states.activity.logVarianceStatistics(lists, inputs.activity, bias.handle, cases, out.handle);
+    // Means lack the noise that states have: their expected square is larger by the variance, which is 1 here.
+    const noise = phase.states ? 0 : 1;
+    states.activity.logVarianceStatistics(lists, inputs.activity, bias.handle, noise, cases, out.handle);
   }
 
   /** The velocities as named tensors, for a checkpoint. */

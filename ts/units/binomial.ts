@@ -47,5 +47,7 @@ export const binomialType: UnitType<BinomialUnits> = {
     },
     resized: (spec, units) => ({ ...spec, units }),
   },
+  // Counts make larger steps than states of 0 and 1.
+  rateShare: 0.1,
   describe: (spec) => `${spec.units} binomial units of ${spec.copies} copies`,
 };

@@ -70,6 +70,9 @@ export const gaussianType: UnitType<GaussianUnits> = {
     floor,
     rate: varianceRate,
   }),
+  // States without an upper end make steps larger (Hinton 2010, section 13.2).
+  rateShare: 0.1,
+  needsNoise: true,
   describe: (spec) => `${spec.units} Gaussian units`,
 };
 

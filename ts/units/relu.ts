@@ -44,5 +44,7 @@ export const reluType: UnitType<ReluUnits> = {
   hasEnergy: () => false,
   range: () => ({ least: 0, most: Number.POSITIVE_INFINITY, integers: false }),
   initialBias: (_, mean) => ({ bias: mean }),
+  // States without an upper end make steps larger (Hinton 2010, section 13.2).
+  rateShare: 0.1,
   describe: (spec) => `${spec.units} rectified units`,
 };

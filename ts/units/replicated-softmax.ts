@@ -37,5 +37,7 @@ export const replicatedSoftmaxType: UnitType<ReplicatedSoftmaxUnits> = {
   range: () => ({ least: 0, most: Number.POSITIVE_INFINITY, integers: true }),
   initialBias: (_, mean) => ({ odds: Math.max(mean, 1e-4) }),
   countsDraws: true,
+  // Counts make larger steps than states of 0 and 1.
+  rateShare: 0.1,
   describe: (spec) => `counts of ${spec.units} words`,
 };

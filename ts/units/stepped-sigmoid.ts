@@ -36,5 +36,7 @@ export const steppedSigmoidType: UnitType<SteppedSigmoidUnits> = {
   hasEnergy: () => true,
   range: (spec) => ({ least: 0, most: spec.copies, integers: true }),
   initialBias: () => ({ bias: 0 }),
+  // Counts make larger steps than states of 0 and 1.
+  rateShare: 0.1,
   describe: (spec) => `${spec.units} stepped sigmoid units of ${spec.copies} copies`,
 };

@@ -32,5 +32,7 @@ export const truncatedNormalType: UnitType<TruncatedNormalUnits> = {
   hasEnergy: () => true,
   range: () => ({ least: 0, most: Number.POSITIVE_INFINITY, integers: false }),
   initialBias: () => ({ bias: 0 }),
+  // States without an upper end make steps larger (Hinton 2010, section 13.2).
+  rateShare: 0.1,
   describe: (spec) => `${spec.units} truncated normal units`,
 };

@@ -57,6 +57,10 @@ export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   range(spec: Spec): Range;
   /** How the bias starts from the mean of a column of data. */
   initialBias(spec: Spec, mean: number): InitialBias;
+  /** What share of a binary unit's learning rate suits such units, default 1. */
+  readonly rateShare?: number;
+  /** Whether reconstructions of such a layer must have its noise, so that the units above learn with it. */
+  readonly needsNoise?: boolean;
   /** Whether a row's states are counts that sum to a length of its own, by which biases above are multiplied. */
   countsDraws?: boolean;
   /** Whether the bias is the mean of a normal density, `(v − b)² / 2σ²`, and what is known of σ; absent otherwise. */

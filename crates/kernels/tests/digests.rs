@@ -843,7 +843,15 @@ fn variances(found: &mut Found, pool: &Pool) {
     let inputs = activity(ROWS, LOWER, &floats(89, ROWS * LOWER, signed));
     let mut statistics = [vec![0.0; LOWER], vec![0.0; LOWER]];
     for (out, read) in statistics.iter_mut().zip([Read::Lists, Read::Values]) {
-        variance::log_variance_statistics(&states, read, &inputs, &natural, states.rows(), out);
+        variance::log_variance_statistics(
+            &states,
+            read,
+            &inputs,
+            &natural,
+            0.0,
+            states.rows(),
+            out,
+        );
     }
     statistics[1].iter_mut().for_each(|x| *x *= 0.5);
     let [positive, negative] = &statistics;

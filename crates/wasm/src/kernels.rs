@@ -540,13 +540,14 @@ impl Activity {
     }
 
     /// One phase's statistics of log-variances, f64 a unit, by the number of cases: states as they are read, total inputs
-    /// of the same rows as the values of another activity.
+    /// of the same rows as the values of another activity; `noise` is 1 where means stand for states, and 0 otherwise.
     #[wasm_bindgen(js_name = logVarianceStatistics)]
     pub fn log_variance_statistics(
         &self,
         lists: bool,
         inputs: &Activity,
         natural_bias: &Buffer,
+        noise: f64,
         cases: usize,
         out: &mut Buffer,
     ) {
@@ -556,6 +557,7 @@ impl Activity {
             read(lists),
             &inputs.0,
             natural_bias.floats(),
+            noise,
             cases,
             out,
         );

@@ -53,12 +53,14 @@ pub fn shift_and_scale_columns(activity: &mut Activity, shift: &[f32], factor: &
 }
 
 /// One phase's `⟨(u − β)² − u · ΣWh⟩ / 2` for each unit, a sum over rows as much as they count, by the number of cases:
-/// states `u` as they are read, and the inputs `β + ΣWh` that the layer above gives them, as values. In f64, rows ascending.
+/// states `u` as they are read, and the inputs `β + ΣWh` that the layer above gives them, as values. `noise` is the variance
+/// of the states about what is read: 1 where means stand for them, and 0 for states. In f64, rows ascending.
 pub fn log_variance_statistics(
     states: &Activity,
     read: Read,
     inputs: &Activity,
     natural_bias: &[f32],
+    noise: f64,
     cases: usize,
     out: &mut [f64],
 ) {
@@ -72,7 +74,7 @@ pub fn log_variance_statistics(
         let weight = f64::from(states.row_weight(row));
         for (unit, out) in out.iter_mut().enumerate() {
             let (u, b) = (f64::from(u[unit]), f64::from(natural_bias[unit]));
-            *out += weight * ((u - b) * (u - b) - u * (f64::from(x[unit]) - b));
+            *out += weight * ((u - b) * (u - b) + noise - u * (f64::from(x[unit]) - b));
         }
     }
     let half_mean = 0.5 / cases.max(1) as f64;

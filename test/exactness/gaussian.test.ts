@@ -1,0 +1,145 @@
+/**
+ * Real-valued data that break Gaussian-Bernoulli machines elsewhere, with default options of the trainer: each ends in a
+ * model that beats the diagonal Gaussian of its rows, or stops with a sentence that says what to do.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bernoulli, contrastiveDivergence, type Engine, gaussian, load, rbm } from 'wakesleep';
+import { refusal } from '../files/refusal.js';
+import { randomSource } from '../reference/random.js';
+
+const WIDTH = 8;
+const ROWS = 5000;
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await load({ threads: 1 });
+});
+afterAll(() => engine.close());
+
+/** Two hidden signs, four noisy columns each. */
+function clusters(rows: number): number[][] {
+  const source = randomSource(31);
+  return Array.from({ length: rows }, () => {
+    const signs = [source.bernoulli(0.5), source.bernoulli(0.5)].map((bit) => (bit === 1 ? 1.2 : -1.2));
+    return Array.from({ length: WIDTH }, (_, i) => signs[i < WIDTH / 2 ? 0 : 1]! + 0.7 * source.normal());
+  });
+}
+
+const map = (rows: number[][], change: (x: number, column: number, row: number) => number) =>
+  rows.map((values, row) => values.map((x, column) => change(x, column, row)));
+
+const TORTURE: Record<string, () => number[][]> = {
+  'nothing special': () => clusters(ROWS),
+  'constant columns': () => map(clusters(ROWS), (x, column) => (column === 2 ? 3.5 : column === 5 ? 0 : x)),
+  'columns of scale 1e-6 and 1e6': () => map(clusters(ROWS), (x, column) => x * (column % 2 === 0 ? 1e6 : 1e-6)),
+  'outliers of 1,000 σ': () =>
+    map(clusters(ROWS), (x, column, row) => (column === 3 && row % 500 === 7 ? x + 1000 : x)),
+  '10 rows': () => clusters(10),
+  'duplicated rows': () => Array.from({ length: ROWS }, (_, row) => clusters(50)[row % 50]!),
+};
+
+/** Mean log-density of rows under normal columns with their own means and variances (at least the floor's), nats. */
+function diagonal(rows: number[][], constantVariance: number): number {
+  return Array.from({ length: WIDTH }, (_, i) => {
+    const column = rows.map((row) => row[i]!);
+    const mean = column.reduce((sum, x) => sum + x, 0) / rows.length;
+    const variance = column.reduce((sum, x) => sum + (x - mean) ** 2, 0) / rows.length;
+    // A constant column has no density of its own: it counts with the variance that the layer gives it.
+    const used = variance > 1e-20 ? variance : constantVariance;
+    return -0.5 * (Math.log(2 * Math.PI * used) + variance / used);
+  }).reduce((sum, x) => sum + x, 0);
+}
+
+const sound = gaussian(WIDTH, { variance: 'learned', standardise: true });
+
+function trained(rows: number[][], units = sound, options = {}, hidden = 10): number {
+  const data = engine.dataset({ rows });
+  const model = engine.create(rbm({ visible: units, hidden: bernoulli(hidden) }), { seed: 1 });
+  try {
+    for (const record of model.train(data, contrastiveDivergence(options))) expect(record.updates).toBeGreaterThan(0);
+    return model.logLikelihood(rows).reduce((sum, x) => sum + x, 0) / rows.length;
+  } finally {
+    data.free();
+    model.free();
+  }
+}
+
+it.each(Object.entries(TORTURE))('%s: beats the diagonal Gaussian', (_, make) => {
+  const rows = make();
+  // Ten rows are one batch, so that ten epochs are ten updates.
+  const options = rows.length === 10 ? { epochs: 300 } : {};
+  expect(trained(rows, sound, options)).toBeGreaterThan(diagonal(rows, sound.floor));
+});
+
+it('10 rows and ten updates: stays at the diagonal Gaussian', () => {
+  const rows = clusters(10);
+  expect(Math.abs(trained(rows) - diagonal(rows, sound.floor))).toBeLessThan(0.01);
+});
+
+it('comes near the density of the mixture that made the rows', () => {
+  const rows = clusters(ROWS);
+  const density = (x: number, mean: number) =>
+    Math.exp(-0.5 * ((x - mean) / 0.7) ** 2) / (0.7 * Math.sqrt(2 * Math.PI));
+  const half = (values: number[]) =>
+    Math.log([1.2, -1.2].reduce((sum, sign) => sum + 0.5 * values.reduce((p, x) => p * density(x, sign), 1), 0));
+  const truth = rows.reduce((sum, row) => sum + half(row.slice(0, 4)) + half(row.slice(4)), 0) / ROWS;
+  // Two hidden units can represent it; ten could do no better.
+  for (const [hidden, bound] of [
+    [2, 0.02],
+    [10, 0.05],
+  ] as const) {
+    expect(Math.abs(truth - trained(rows, sound, { epochs: 60 }, hidden))).toBeLessThan(bound);
+  }
+});
+
+describe('stops with the right sentence', () => {
+  const remedy = "Make the layer `gaussian(8, { standardise: true, variance: 'learned' })`, or scale the columns";
+  it.each([
+    [
+      'columns of scale 1e-6 and 1e6',
+      /^DATA_INVALID: Column 0 has a standard deviation of 13\d{5}, and the Gaussian units of `visible` have 1\. /,
+    ],
+    [
+      'outliers of 1,000 σ',
+      /^DATA_INVALID: Column 3 has a standard deviation of 44\.\d, and the Gaussian units of `visible` have 1\. /,
+    ],
+  ])('%s in a layer of variance 1', (name, words) => {
+    const said = refusal(() => trained(TORTURE[name]!(), gaussian(WIDTH)));
+    expect(said).toMatch(words);
+    expect(said).toContain(remedy);
+  });
+
+  it.each(Object.entries(TORTURE))('a rate 100 times too large: %s', (_, make) => {
+    const said = refusal(() => trained(make(), sound, { learningRate: 0.5 * 100 }));
+    expect(said).toMatch(/^(DIVERGED|NOT_FINITE): /);
+    expect(said).toContain('A smaller `learningRate` is the likeliest remedy');
+    expect(said).toContain('last checkpoint before it is good');
+  });
+
+  it('a rate 100 times too large, variance 1', () => {
+    expect(refusal(() => trained(clusters(ROWS), gaussian(WIDTH), { learningRate: 5 }))).toMatch(
+      /^DIVERGED: Training diverges: at update \d+ reconstructions of `visible` miss the data by \S+ times its own squared deviations\. /,
+    );
+  });
+});
+
+it('learns variances alike from reconstructions that are drawn and from their means', () => {
+  const rows = clusters(20_000);
+  const variances = (reconstruction: 'states' | 'probabilities') => {
+    const data = engine.dataset({ rows });
+    const model = engine.create(rbm({ visible: gaussian(WIDTH, { variance: 'learned' }), hidden: bernoulli(4) }), {
+      seed: 2,
+    });
+    for (const record of model.train(data, contrastiveDivergence({ epochs: 10, reconstruction, learningRate: 0.01 }))) {
+      expect(record.updates).toBeGreaterThan(0);
+    }
+    const logs = model.parameter('layers.visible.log_variance').values();
+    data.free();
+    model.free();
+    return Array.from(logs, Math.exp);
+  };
+  const [drawn, means] = [variances('states'), variances('probabilities')];
+  drawn.forEach((variance, i) => {
+    expect(Math.abs(means[i]! / variance - 1)).toBeLessThan(0.1);
+  });
+});

@@ -212,14 +212,15 @@ function setUpTestNode(version) {
   });
 }
 
-/** A Python that opens our files in tests. */
+/** A Python that opens our files in tests and trains machines for us to open. */
 function setUpTestPython() {
-  const folder = join(CACHE, 'python');
+  const folder = join(CACHE, 'python-2');
   if (existsSync(folder)) return;
   intoCache(folder, (partial) => {
-    install('a Python environment with numpy and safetensors', 'python3', ['-m', 'venv', partial]);
+    install('a Python environment', 'python3', ['-m', 'venv', partial]);
     const python = join(partial, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-    install('numpy and safetensors', python, ['-m', 'pip', 'install', '--quiet', 'numpy', 'safetensors']);
+    const packages = ['numpy', 'safetensors', 'scikit-learn'];
+    install(packages.join(', '), python, ['-m', 'pip', 'install', '--quiet', ...packages]);
   });
 }
 

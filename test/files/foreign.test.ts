@@ -1,0 +1,146 @@
+/**
+ * Machines that other programs trained: scikit-learn's own free energies and means of its `BernoulliRBM`, and those of a PyTorch
+ * module's tensors by numpy in f64, against ours on the same parameters.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bernoulli, type Engine, type ForeignNames, load, rbm } from 'wakesleep';
+import { readNpy, readNpz } from '../../dist/files/npz.js';
+import { mayBeSkipped, runPython } from './python.js';
+import { refusal } from './refusal.js';
+
+const SKLEARN: ForeignNames = {
+  'visible-hidden.weight': 'components_',
+  'visible.bias': 'intercept_visible_',
+  'hidden.bias': 'intercept_hidden_',
+};
+
+let engine: Engine;
+let folder: string;
+beforeAll(async () => {
+  engine = await load({ threads: 1 });
+  folder = mkdtempSync(join(tmpdir(), 'wakesleep-'));
+});
+afterAll(() => {
+  engine.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The largest difference relative to the exact number (or to 1e-3, where that is larger). */
+function relative(found: ArrayLike<number>, exact: number[]): number {
+  return exact.reduce((most, x, i) => Math.max(most, Math.abs(found[i]! - x) / Math.max(Math.abs(x), 1e-3)), 0);
+}
+
+interface Expected {
+  rows: number[][];
+  freeEnergies: number[];
+  means: number[][];
+}
+
+describe.skipIf(mayBeSkipped)('from Python', () => {
+  it("opens scikit-learn's BernoulliRBM, trained on its digits, from npz", () => {
+    const path = join(folder, 'sklearn.npz');
+    const program = `
+import json, sys, numpy
+from sklearn.datasets import load_digits
+from sklearn.neural_network import BernoulliRBM
+data = load_digits().data / 16
+machine = BernoulliRBM(n_components=40, n_iter=5, random_state=1).fit(data)
+numpy.savez(sys.argv[1], components_=machine.components_, intercept_hidden_=machine.intercept_hidden_,
+            intercept_visible_=machine.intercept_visible_, h_samples_=machine.h_samples_)
+rows = data[:50]
+print(json.dumps({"rows": rows.tolist(), "freeEnergies": machine._free_energy(rows).tolist(),
+                  "means": machine.transform(rows).tolist()}))`;
+    const { rows, freeEnergies, means }: Expected = JSON.parse(runPython(program, path));
+    const graph = rbm({ visible: bernoulli(64), hidden: bernoulli(40) });
+    const model = engine.open(readFileSync(path), { graph, names: SKLEARN });
+    expect(relative(model.freeEnergy(rows), freeEnergies)).toBeLessThan(1e-4);
+    expect(relative(model.meanHidden(rows), means.flat())).toBeLessThan(1e-4);
+    model.free();
+  });
+
+  it("opens a PyTorch module's safetensors, weights as [visible, hidden] in f64 or f32", () => {
+    const path = join(folder, 'torch.safetensors');
+    const program = `
+import json, sys, numpy
+from safetensors.numpy import save_file
+random = numpy.random.default_rng(3)
+W, v, h = random.normal(0, .5, (12, 7)), random.normal(0, 1, (1, 12)), random.normal(0, 1, 7)
+kind = numpy.float64 if sys.argv[2] == "f64" else numpy.float32
+save_file({"rbm.W": W.astype(kind), "rbm.v_bias": v.astype(kind), "rbm.h_bias": h.astype(kind)}, sys.argv[1])
+rows = random.integers(0, 2, (30, 12)).astype(float)
+x = rows @ W + h
+print(json.dumps({"rows": rows.tolist(), "freeEnergies": (-(rows @ v[0]) - numpy.logaddexp(0, x).sum(1)).tolist(),
+                  "means": (1 / (1 + numpy.exp(-x))).tolist()}))`;
+    const names = {
+      'visible-hidden.weight': { name: 'rbm.W', transposed: true },
+      'layers.visible.bias': 'rbm.v_bias',
+      'hidden.bias': 'rbm.h_bias',
+    };
+    for (const kind of ['f64', 'f32']) {
+      const { rows, freeEnergies, means }: Expected = JSON.parse(runPython(program, path, kind));
+      const graph = rbm({ visible: bernoulli(12), hidden: bernoulli(7) });
+      const model = engine.open(readFileSync(path), { graph, names });
+      expect(relative(model.freeEnergy(rows), freeEnergies)).toBeLessThan(1e-4);
+      expect(relative(model.meanHidden(rows), means.flat())).toBeLessThan(1e-4);
+      model.free();
+    }
+  });
+
+  it("reads numpy's arrays of every type and order", () => {
+    const path = join(folder, 'types.npz');
+    const program = `
+import sys, numpy
+a = numpy.arange(6).reshape(2, 3)
+numpy.savez_compressed(sys.argv[1], f4=a.astype("<f4"), f8=a.astype(">f8"), i8=a.astype("<i8"), u1=a.astype("u1"),
+                       b1=a > 2, columns=numpy.asfortranarray(a.astype("f4")), scalar=numpy.float32(5), c8=a.astype("c8"))`;
+    runPython(program.replace(', c8=a.astype("c8")', ''), path);
+    const arrays = readNpz(readFileSync(path), path);
+    for (const name of ['f4', 'f8', 'i8', 'u1', 'columns']) {
+      expect(arrays.get(name)).toEqual({ shape: [2, 3], values: Float32Array.of(0, 1, 2, 3, 4, 5) });
+    }
+    expect(arrays.get('b1')!.values).toEqual(Float32Array.of(0, 0, 0, 1, 1, 1));
+    expect(arrays.get('scalar')).toEqual({ shape: [], values: Float32Array.of(5) });
+    runPython(program, path);
+    expect(refusal(() => readNpz(readFileSync(path), 'x.npz'))).toMatch(
+      /^FILE_CORRUPT: x\.npz: c8\.npy cannot be used: its numbers are of type <c8, and <f4, /,
+    );
+  });
+
+  it('refuses what does not fit, and damage', () => {
+    const path = join(folder, 'small.npz');
+    const program = `
+import sys, numpy
+numpy.savez(sys.argv[1], W=numpy.zeros((3, 2)), b=numpy.zeros(3), c=numpy.zeros(2))`;
+    runPython(program, path);
+    const bytes = readFileSync(path);
+    const graph = rbm({ visible: bernoulli(3), hidden: bernoulli(2) });
+    const open = (names: ForeignNames, given: Uint8Array = bytes) =>
+      refusal(() => engine.open(given, { graph, names }));
+    const right = {
+      'visible-hidden.weight': { name: 'W', transposed: true },
+      'visible.bias': 'b',
+      'hidden.bias': 'c',
+    };
+    expect(open(right)).toBe('nothing was thrown');
+    expect(open({ ...right, 'visible-hidden.weight': 'W' })).toBe(
+      'SHAPE_MISMATCH: The tensor `W` has shape [3, 2]; `connections.visible-hidden.weight` wants [2, 3]; give { name, transposed: true }.',
+    );
+    expect(open({ ...right, 'hidden.bias': 'd' })).toMatch(/^SHAPE_MISMATCH: The file has no tensor `d`; /);
+    expect(open({ 'hidden.bias': 'c' })).toBe(
+      'OPTION_INVALID: `names` does not say what the file calls `layers.visible.bias`; it holds W, b, c.',
+    );
+    expect(open({ ...right, nothing: 'c' })).toMatch(/^OPTION_INVALID: The graph has no parameter `nothing`; it has /);
+    expect(open(right, bytes.subarray(0, bytes.length - 30))).toMatch(/^FILE_CORRUPT: /);
+    expect(refusal(() => engine.open(bytes, { names: right }))).toMatch(/^OPTION_INVALID: /);
+    expect(refusal(() => readNpy(Uint8Array.of(1, 2, 3), 'x'))).toBe(
+      'FILE_CORRUPT: x cannot be used: it does not begin as a NumPy array.',
+    );
+    // Every way to cut an archive short is an error, never a wrong array.
+    for (let length = 0; length < bytes.length; length += 7) {
+      expect(refusal(() => readNpz(bytes.subarray(0, length), 'x'))).toMatch(/^FILE_CORRUPT: /);
+    }
+  });
+});

@@ -1,0 +1,94 @@
+/** Reads NumPy files: one array (`.npy`) or a zip archive of arrays (`.npz`), as `numpy.save` and `numpy.savez` write them. */
+import { unzipSync } from 'fflate';
+import { WakesleepError } from '../errors.js';
+
+/** An array in row-major order, as f32. */
+export interface NumpyArray {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+const ZIP = [0x50, 0x4b, 0x03, 0x04];
+const NUMPY = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+
+const readers = {
+  '<f4': [4, (view: DataView, at: number) => view.getFloat32(at, true)],
+  '<f8': [8, (view: DataView, at: number) => view.getFloat64(at, true)],
+  '>f4': [4, (view: DataView, at: number) => view.getFloat32(at, false)],
+  '>f8': [8, (view: DataView, at: number) => view.getFloat64(at, false)],
+  '<i4': [4, (view: DataView, at: number) => view.getInt32(at, true)],
+  '<i8': [8, (view: DataView, at: number) => Number(view.getBigInt64(at, true))],
+  '|u1': [1, (view: DataView, at: number) => view.getUint8(at)],
+  '|i1': [1, (view: DataView, at: number) => view.getInt8(at)],
+  '|b1': [1, (view: DataView, at: number) => view.getUint8(at)],
+} as const;
+
+/** Whether bytes begin as a zip archive does. */
+export function isNpz(bytes: Uint8Array): boolean {
+  return ZIP.every((byte, place) => bytes[place] === byte);
+}
+
+/** The arrays of an archive by name; throws `FILE_CORRUPT`. */
+export function readNpz(bytes: Uint8Array, where: string): Map<string, NumpyArray> {
+  let files: Record<string, Uint8Array>;
+  try {
+    files = unzipSync(bytes);
+  } catch (cause) {
+    throw corrupt(where, 'it is not a whole zip archive', cause);
+  }
+  const named = Object.entries(files).filter(([name]) => name.endsWith('.npy'));
+  if (named.length === 0) throw corrupt(where, 'there is no array in it');
+  return new Map(named.map(([name, file]) => [name.slice(0, -4), readNpy(file, `${where}: ${name}`)]));
+}
+
+/** One array; throws `FILE_CORRUPT`. */
+export function readNpy(bytes: Uint8Array, where: string): NumpyArray {
+  if (bytes.length < 10 || NUMPY.some((byte, place) => bytes[place] !== byte)) {
+    throw corrupt(where, 'it does not begin as a NumPy array');
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const first = bytes[6] === 1;
+  if (!first && bytes.length < 12) throw corrupt(where, 'it is cut short');
+  const start = first ? 10 : 12;
+  const end = start + (first ? view.getUint16(8, true) : view.getUint32(8, true));
+  if (end > bytes.length) throw corrupt(where, 'it is cut short');
+  const { type, columnsFirst, shape } = readHeader(new TextDecoder().decode(bytes.subarray(start, end)), where);
+  const [width, read] = readers[type];
+  const count = shape.reduce((product, side) => product * side, 1);
+  if (bytes.length - end !== count * width) {
+    throw corrupt(
+      where,
+      `the shape (${shape.join(', ')}) wants ${count * width} bytes, and ${bytes.length - end} follow`,
+    );
+  }
+  const values = Float32Array.from({ length: count }, (_, place) => read(view, end + place * width));
+  return { shape, values: columnsFirst ? rowsFirst(values, shape) : values };
+}
+
+function readHeader(header: string, where: string) {
+  const type = /'descr':\s*'([^']+)'/.exec(header)?.[1];
+  const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
+  const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1];
+  if (type === undefined || order === undefined || shape === undefined)
+    throw corrupt(where, 'its header cannot be read');
+  if (!Object.hasOwn(readers, type)) {
+    throw corrupt(where, `its numbers are of type ${type}, and ${Object.keys(readers).join(', ')} are known`);
+  }
+  const sides = shape.split(',').map((side) => side.trim());
+  return {
+    type: type as keyof typeof readers,
+    columnsFirst: order === 'True',
+    shape: sides.filter((side) => side !== '').map(Number),
+  };
+}
+
+/** Row-major from column-major order. */
+function rowsFirst(values: Float32Array, shape: readonly number[]): Float32Array {
+  const [rows, columns] = shape;
+  if (rows === undefined || columns === undefined || shape.length !== 2) return values;
+  return Float32Array.from(values, (_, place) => values[(place % columns) * rows + Math.floor(place / columns)]!);
+}
+
+function corrupt(where: string, what: string, cause?: unknown): WakesleepError {
+  return new WakesleepError('FILE_CORRUPT', `${where} cannot be used: ${what}.`, { where, cause });
+}

@@ -11,12 +11,15 @@ def training_images() -> numpy.ndarray:
 
 
 def serve(epoch, version: str) -> None:
-    """Answers each line on standard input with the time of one epoch and the mean hidden activity."""
+    """Answers each line on standard input with the time of one piece of work, what it gives, and the most memory held."""
     import json
+    import resource
     import time
 
     print(json.dumps({"version": version}), flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
         activity = epoch()
-        print(json.dumps({"seconds": time.perf_counter() - start, "activity": activity}), flush=True)
+        seconds = time.perf_counter() - start
+        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(json.dumps({"seconds": seconds, "activity": activity, "megabytes": megabytes}), flush=True)

@@ -99,16 +99,26 @@ describe('stops with the right sentence', () => {
   it.each([
     [
       'columns of scale 1e-6 and 1e6',
-      /^DATA_INVALID: Column 0 has a standard deviation of 13\d{5}, and the Gaussian units of `visible` have 1\. /,
+      /^DATA_INVALID: Column \d has the largest standard deviation, 1[34]\d{5}, and the Gaussian units of `visible` have 1\. /,
     ],
     [
       'outliers of 1,000 σ',
-      /^DATA_INVALID: Column 3 has a standard deviation of 44\.\d, and the Gaussian units of `visible` have 1\. /,
+      /^DATA_INVALID: Column 3 has the largest standard deviation, 44\.\d, and the Gaussian units of `visible` have 1\. /,
     ],
   ])('%s in a layer of variance 1', (name, words) => {
     const said = refusal(() => trained(TORTURE[name]!(), gaussian(WIDTH)));
     expect(said).toMatch(words);
     expect(said).toContain(remedy);
+  });
+
+  it('columns that are all much narrower than 1', () => {
+    const narrow = map(clusters(100), (x) => x / 100);
+    expect(refusal(() => trained(narrow, gaussian(WIDTH)))).toMatch(
+      /^DATA_INVALID: Column \d has the largest standard/,
+    );
+    // One column of a usable width is enough.
+    const mixed = map(clusters(100), (x, column) => (column === 0 ? x : x / 100));
+    expect(trained(mixed, gaussian(WIDTH))).toBeLessThan(0);
   });
 
   it.each(Object.entries(TORTURE))('a rate 100 times too large: %s', (_, make) => {

@@ -10,7 +10,7 @@ import type { Parameters } from '../parameters.js';
 import { unitType } from '../units/index.js';
 import { DEFAULT_LEARNING_RATE } from './trainer-options.js';
 
-/** The standard deviations of columns that a layer of variance 1 takes. */
+/** The standard deviations of columns that a layer of variance 1 takes: none larger, and not all smaller. */
 const USABLE = { least: 0.1, most: 10 };
 /** How many times the data's own squared deviations a reconstruction may miss. */
 const FACTOR = 1e4;
@@ -48,14 +48,15 @@ export class DivergenceGuard {
 }
 
 function checkScales(layer: string, deviations: Float64Array): void {
-  // A constant column is modelled by its mean.
-  const column = deviations.findIndex((x) => x > USABLE.most || (x < USABLE.least && x > 0));
-  if (column < 0) return;
+  const column = deviations.indexOf(Math.max(...deviations));
+  const largest = deviations[column] ?? 1;
+  // Constant columns are modelled by their means.
+  if (largest === 0 || (largest >= USABLE.least && largest <= USABLE.most)) return;
   const deviation = Number(deviations[column]!.toPrecision(3));
-  const message = `Column ${column} has a standard deviation of ${deviation}, and the Gaussian units of \`${layer}\` have 1. Make the layer \`gaussian(${deviations.length}, { standardise: true, variance: 'learned' })\`, or scale the columns to deviations near 1.`;
+  const message = `Column ${column} has the largest standard deviation, ${deviation}, and the Gaussian units of \`${layer}\` have 1. Make the layer \`gaussian(${deviations.length}, { standardise: true, variance: 'learned' })\`, or scale the columns to deviations near 1.`;
   throw new WakesleepError('DATA_INVALID', message, {
     given: deviation,
-    wanted: `standard deviations from ${USABLE.least} to ${USABLE.most}`,
+    wanted: `a largest standard deviation from ${USABLE.least} to ${USABLE.most}`,
     where: `column ${column}`,
   });
 }

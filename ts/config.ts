@@ -191,6 +191,9 @@ const data = z
   .discriminatedUnion('name', [
     z.strictObject({ name: z.literal('mnist'), heldOut }),
     z.strictObject({ name: z.literal('digits-tiny'), heldOut }),
+    z.strictObject({ name: z.literal('patches'), heldOut }),
+    z.strictObject({ name: z.literal('tallies'), heldOut }),
+    z.strictObject({ name: z.literal('topics'), heldOut }),
     z.strictObject({
       name: z.literal('files'),
       images: z.string().describe('The path of an idx file, `.gz` too.'),
@@ -203,7 +206,14 @@ const data = z
   ])
   .describe('A named set, or `files` with the paths of idx files.');
 
-const evaluation = z.enum(['testError', 'heldOutError', 'testLikelihood', 'recognisedSamples', 'smoothFilters']);
+const evaluation = z.enum([
+  'testError',
+  'heldOutError',
+  'testLikelihood',
+  'gaussianBaselines',
+  'recognisedSamples',
+  'smoothFilters',
+]);
 
 /** The shape of a configuration. */
 export const configurationSchema = z.strictObject({

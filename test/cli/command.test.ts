@@ -65,7 +65,16 @@ describe('--json prints JSON lines and nothing else', () => {
   it('recipes', async () => {
     const ended = await wakesleep(['recipes', '--json']);
     const recipes = jsonLines(ended);
-    expect(recipes.map(({ name }) => name)).toEqual(['digits-tiny', 'mnist-rbm', 'mnist-dbn', 'mnist-rbm-likelihood']);
+    expect(recipes.map(({ name }) => name)).toEqual([
+      'digits-tiny',
+      'mnist-rbm',
+      'mnist-dbn',
+      'mnist-rbm-likelihood',
+      'patches',
+      'patches-relu',
+      'counts-tallies',
+      'counts-topics',
+    ]);
     for (const recipe of recipes) {
       for (const key of ['title', 'reproduces', 'published', 'takes']) expect(recipe[key]).toMatch(/\w/);
     }
@@ -171,7 +180,7 @@ describe('refusals are sentences with status 2', () => {
     ],
     [
       ['train', 'x'],
-      'There is no recipe called "x"; there are digits-tiny, mnist-rbm, mnist-dbn, mnist-rbm-likelihood. A configuration\'s file ends in .json.',
+      'There is no recipe called "x"; there are digits-tiny, mnist-rbm, mnist-dbn, mnist-rbm-likelihood, patches, patches-relu, counts-tallies, counts-topics. A configuration\'s file ends in .json.',
     ],
     [['train', 'digits-tiny', '--threads', '1000'], '`threads` must be an integer from 1 to 64; got 1000.'],
     [['train', 'digits-tiny', '--threads', 'many'], '`threads` must be "auto" or an integer from 1 to 64; got "many".'],
@@ -240,7 +249,7 @@ describe('failures are sentences with status 1', () => {
     ],
     [
       ['classify', model, 'nothing.idx'],
-      'nothing.idx cannot be read as data: there is no such file. Give the path of an idx file, or one of mnist:train, mnist:test, digits-tiny:train, digits-tiny:test.',
+      'nothing.idx cannot be read as data: there is no such file. Give the path of an idx file, or one of mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, tallies:train, tallies:test, topics:train, topics:test.',
     ],
   ])('%j', async (args, words) => {
     expect(await wakesleep(args, { cwd: folder })).toEqual({

@@ -91,3 +91,25 @@ describe('score refuses', () => {
     expect(stderr.trimEnd().split('\n').at(-1)).toBe(words);
   });
 });
+
+describe('verify', () => {
+  it('says in words and as JSON that a model passes', async () => {
+    const { status, stdout } = await wakesleep(['verify', path, '--threads', '1']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^visible-hidden: \d+ of 144 and \d+ of \d+ units, drawn, /);
+    expect(stdout.match(/^ {2}passed {2}/gm)).toHaveLength(6);
+    const json = await wakesleep(['verify', path, '--threads', '1', '--json', '--seed', '3']);
+    const lines = json.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.at(-1)).toEqual({ type: 'summary', passed: true });
+    expect(lines.slice(0, -1).map(({ type }) => type)).toEqual(new Array(6).fill('check'));
+  });
+
+  it('refuses too few chains as bad usage', async () => {
+    const { status, stderr } = await wakesleep(['verify', path, '--chains', '3']);
+    expect(status).toBe(2);
+    expect(stderr).toContain('`chains` must be an integer from 1000 to 1000000; got 3.');
+  });
+});

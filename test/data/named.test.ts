@@ -117,7 +117,16 @@ describe('data that cannot be had are refused in words', () => {
     // The module is copied to a place from which the package cannot be seen, and so is the working folder.
     const apart = join(folder, 'apart');
     const dist = dirname(dirname(fileURLToPath(import.meta.resolve('../../dist/data/named.js'))));
-    for (const file of ['data/named.js', 'data/idx.js', 'data/digits-tiny.js', 'errors.js', 'options.js']) {
+    for (const file of [
+      'data/named.js',
+      'data/idx.js',
+      'data/digits-tiny.js',
+      'data/patches.js',
+      'data/counts.js',
+      'data/uniform.js',
+      'errors.js',
+      'options.js',
+    ]) {
       cpSync(join(dist, file), join(apart, 'dist', file));
     }
     cpSync(join(dist, '..', 'node_modules', 'fflate'), join(apart, 'node_modules', 'fflate'), { recursive: true });
@@ -137,7 +146,7 @@ describe('data that cannot be had are refused in words', () => {
   it('a path that leads to no file', async () => {
     const path = join(folder, 'no-such-file');
     expect(await refusalOf(() => resolveData(path))).toBe(
-      `DATA_MISSING: ${path} cannot be read as data: there is no such file. Give the path of an idx file, or one of mnist:train, mnist:test, digits-tiny:train, digits-tiny:test.`,
+      `DATA_MISSING: ${path} cannot be read as data: there is no such file. Give the path of an idx file, or one of ${dataNames().join(', ')}.`,
     );
     expect(await refusalOf(() => resolveData(folder))).toMatch(`${folder} cannot be read as data: it is a folder.`);
   });

@@ -11,7 +11,7 @@ import type { EvaluationData } from '../evaluate/evaluate.js';
 export interface DataDigest {
   readonly name: string;
   readonly rows: number;
-  /** Over the pixels as bytes, then the labels. */
+  /** Over the numbers as bytes, then the labels. */
   readonly sha256: string;
 }
 
@@ -57,9 +57,9 @@ export async function loadData(
 /** Loads what one name or path stands for. */
 export async function loadRows(engine: Engine, name: string, request: DataRequest): Promise<LoadedRows> {
   const found = await resolveData(name, request);
-  const { images, columns, labels, classes, height, width } = found;
+  const { images, columns, labels, classes, height, width, scale } = found;
   const labelled = labels === undefined ? {} : { labels, classes: classes! };
-  const rows = engine.dataset({ rows: images, columns, scale: 1 / 255, name, ...labelled });
+  const rows = engine.dataset({ rows: images, columns, scale, name, ...labelled });
   return { rows, height, width, digest: { name, rows: found.rows, sha256: digestOf(found) } };
 }
 

@@ -1,8 +1,11 @@
 /** The pictures that the command makes of a model, as PNG. */
 import type { Dataset } from '../data/dataset.js';
 import { firstLayerFilters, type Generated, SHOWN_PER_CLASS } from '../evaluate/evaluate.js';
-import { pngGrid } from '../files/png.js';
+import { type GreyRange, pngGrid } from '../files/png.js';
+import { layerOf } from '../graph/graph.js';
+import { stackOf } from '../graph/machines.js';
 import type { Model } from '../model.js';
+import { unitType } from '../units/index.js';
 
 /** The size of a picture of the visible layer, in pixels. */
 export interface PictureSize {
@@ -30,11 +33,11 @@ export function reconstructionsPicture(model: Model, data: Dataset, { height, wi
   tiles.set(rows.values());
   tiles.set(model.reconstruct(rows), rows.rows * height * width);
   const grid = { rows: 2 * rows.rows, tileHeight: height, tileWidth: width, columns: rows.rows };
-  return pngGrid({ tiles, ...grid, range: 'unit', scale: 2 });
+  return pngGrid({ tiles, ...grid, range: greysOf(model), scale: 2 });
 }
 
 /** Generated rows: with labels a line for each class, ten of each; without, up to a hundred. */
-export function generatedPicture(generated: Generated, size: PictureSize): Uint8Array {
+export function generatedPicture(model: Model, generated: Generated, size: PictureSize): Uint8Array {
   const { values, classes, rowsPerClass } = generated;
   const pixels = size.height * size.width;
   const perClass = classes === 1 ? Math.min(100, rowsPerClass) : Math.min(SHOWN_PER_CLASS, rowsPerClass);
@@ -43,11 +46,22 @@ export function generatedPicture(generated: Generated, size: PictureSize): Uint8
     const first = group * rowsPerClass * pixels;
     tiles.set(values.subarray(first, first + perClass * pixels), group * perClass * pixels);
   }
-  return samplesPicture(tiles, classes * perClass, size);
+  return samplesPicture(model, tiles, classes * perClass, size);
 }
 
 /** Rows of the visible layer, ten beside one another. */
-export function samplesPicture(tiles: Float32Array, rows: number, { height, width }: PictureSize): Uint8Array {
+export function samplesPicture(
+  model: Model,
+  tiles: Float32Array,
+  rows: number,
+  { height, width }: PictureSize,
+): Uint8Array {
   const columns = Math.min(SHOWN_PER_CLASS, rows);
-  return pngGrid({ tiles, rows, tileHeight: height, tileWidth: width, columns, range: 'unit', scale: 2 });
+  return pngGrid({ tiles, rows, tileHeight: height, tileWidth: width, columns, range: greysOf(model), scale: 2 });
+}
+
+/** How numbers of the visible layer become greys: as they are where they lie from 0 to 1, and else by each tile's own ends. */
+function greysOf({ graph }: Model): GreyRange {
+  const { units } = layerOf(graph, stackOf(graph).visible);
+  return unitType(units).range(units).most === 1 ? 'unit' : 'perTile';
 }

@@ -20,7 +20,16 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   }
   if (testNats !== undefined) {
     const bracket = `bracket ${testNatsLow?.toFixed(2)} to ${testNatsHigh?.toFixed(2)}`;
-    output.line(`Test likelihood        ${testNats.toFixed(2)} nats an image, binarised by sampling once (${bracket})`);
+    const how = testNatsLow === undefined ? 'exact' : bracket;
+    const drawn = configuration.data.name === 'mnist' || configuration.data.name === 'digits-tiny';
+    output.line(
+      `Test likelihood        ${testNats.toFixed(2)} nats a row${drawn ? ', binarised by sampling once' : ''} (${how})`,
+    );
+  }
+  const { diagonalGaussianNats, fullGaussianNats } = evaluation;
+  if (diagonalGaussianNats !== undefined) {
+    const full = `full covariance ${fullGaussianNats?.toFixed(2)}`;
+    output.line(`Gaussians              diagonal ${diagonalGaussianNats.toFixed(2)} nats a row, ${full}`);
   }
   if (smoothFiltersPercent !== undefined) {
     const what = 'of first-layer filters have a lag-1 spatial correlation of at least 0.5';

@@ -38,7 +38,7 @@ export async function sample(path: string, options: SampleArguments, output: Out
     const size = isPicture ? pictureSizeOf(model.graph, width) : undefined;
     const values = model.sample({ rows, sweeps, seed, ...clamp });
     const bytes =
-      size === undefined ? writeNpy(values, [rows, values.length / rows]) : samplesPicture(values, rows, size);
+      size === undefined ? writeNpy(values, [rows, values.length / rows]) : samplesPicture(model, values, rows, size);
     writeFileAtomic(out, bytes);
     output.object({ type: 'sample', out, rows, units: values.length / rows, sweeps, seed, ...clamp });
     output.line(`${rows} rows after ${sweeps} sweeps (seed ${seed}) are in ${out}.`);

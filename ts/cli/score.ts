@@ -2,9 +2,12 @@
 import type { Dataset } from '../data/dataset.js';
 import { type Engine, load } from '../engine.js';
 import { WakesleepError } from '../errors.js';
+import { layerOf } from '../graph/graph.js';
+import { stackOf } from '../graph/machines.js';
 import { type AnnealedEstimate, type Bracket, bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
 import { oneOf } from '../options.js';
+import { unitType } from '../units/index.js';
 import { loadRows } from './data.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
 import { openModel } from './model-source.js';
@@ -33,8 +36,13 @@ export async function score(path: string, name: string, options: ScoreArguments,
   try {
     const model = openModel(engine, path);
     const { rows } = await loadRows(engine, name, { dataFolder: options.data });
-    const data = binaryRows(rows, name, options);
-    output.remark(`${withThousands(data.rows)} rows of ${name}, ${binarisation(data === rows, options)}.`);
+    const { graph } = model;
+    const { units } = layerOf(graph, stackOf(graph).visible);
+    // Only binary units take intensities for chances.
+    const data = unitType(units).binary(units) ? binaryRows(rows, name, options) : rows;
+    output.remark(
+      `${withThousands(data.rows)} rows of ${name}, ${binarisation(data === rows, unitType(units).binary(units), options)}.`,
+    );
     if (method === 'pseudo') report(output, 'pseudo-log-likelihood', model.pseudoLogLikelihood(data));
     else if (method === 'free-energy') report(output, 'minus free energy (log Z is left out)', negated(model, data));
     else if (method === 'exact') report(output, 'log-likelihood', model.logLikelihood(data));
@@ -55,8 +63,8 @@ function binaryRows(rows: Dataset, name: string, { binarise, seed }: ScoreArgume
   throw new WakesleepError('DATA_INVALID', message, { given: 'intensities', wanted: 'rows of 0 and 1', where: name });
 }
 
-function binarisation(wereBinary: boolean, { binarise, seed }: ScoreArguments): string {
-  if (wereBinary) return 'binary as they are';
+function binarisation(asTheyAre: boolean, binary: boolean, { binarise, seed }: ScoreArguments): string {
+  if (asTheyAre) return binary ? 'binary as they are' : 'as they are';
   return binarise === 'sample' ? `binarised by sampling once with seed ${seed}` : 'on from an intensity of 0.5';
 }
 

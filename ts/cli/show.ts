@@ -72,7 +72,10 @@ async function drawPictures(
 ): Promise<string[]> {
   const size = pictureSizeOf(model.graph, width);
   const generated = await generate(model, { seed, rowsPerClass: SHOWN_PER_CLASS, sweeps: GENERATION_SWEEPS }, pause);
-  const pictures = { 'filters.png': filtersPicture(model, size), 'generated.png': generatedPicture(generated, size) };
+  const pictures = {
+    'filters.png': filtersPicture(model, size),
+    'generated.png': generatedPicture(model, generated, size),
+  };
   makeFolder(folder);
   return Object.entries(pictures).map(([name, bytes]) => {
     const path = join(folder, name);

@@ -252,7 +252,7 @@ async function finish(
   const pictures = {
     'filters.png': filtersPicture(model, data),
     'reconstructions.png': reconstructionsPicture(model, data.test ?? data.train, data),
-    'generated.png': generatedPicture(generated, data),
+    'generated.png': generatedPicture(model, generated, data),
   };
   for (const [name, bytes] of Object.entries(pictures)) folder.write(name, bytes);
   const training = records.reduce((sum, { timing }) => sum + timing.seconds, 0);

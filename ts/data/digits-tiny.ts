@@ -9,6 +9,8 @@
  * alone, which IEEE 754 defines to the bit.
  */
 
+import { type Uniform, uniformNumbers } from './uniform.js';
+
 /** Pixels of a picture in each direction. */
 export const DIGITS_TINY_SIDE = 12;
 export const DIGITS_TINY_CLASSES = 10;
@@ -113,18 +115,4 @@ function squaredDistance(x: number, y: number, from: Point, to: Point): number {
 function clipped(value: number): number {
   if (value < 0) return 0;
   return Math.min(value, 1);
-}
-
-/** Gives numbers evenly spread between two ends. */
-type Uniform = (least: number, most: number) => number;
-
-/** Marsaglia, "Xorshift RNGs", 2003: 32 bits of state, which are never all zero. */
-function uniformNumbers(seed: number): Uniform {
-  let state = seed | 0;
-  return (least, most) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return least + (most - least) * ((state >>> 0) / 2 ** 32);
-  };
 }

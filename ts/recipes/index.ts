@@ -1,16 +1,27 @@
 /** The list of recipes. */
 import { WakesleepError } from '../errors.js';
 import { describeValue, nearestName } from '../options.js';
+import { countsTallies, countsTopics } from './counts.js';
 import { digitsTiny } from './digits-tiny.js';
 import { mnistDbn } from './mnist-dbn.js';
 import { mnistRbm } from './mnist-rbm.js';
 import { mnistRbmLikelihood } from './mnist-rbm-likelihood.js';
+import { patches, patchesRelu } from './patches.js';
 import type { Recipe } from './recipe.js';
 
 export type { Recipe } from './recipe.js';
 
 /** Every recipe, in the order in which a person meets them. */
-export const recipes: readonly Recipe[] = [digitsTiny, mnistRbm, mnistDbn, mnistRbmLikelihood];
+export const recipes: readonly Recipe[] = [
+  digitsTiny,
+  mnistRbm,
+  mnistDbn,
+  mnistRbmLikelihood,
+  patches,
+  patchesRelu,
+  countsTallies,
+  countsTopics,
+];
 
 /** The recipe of a name; throws `OPTION_INVALID` with the nearest name. */
 export function recipeNamed(name: string): Recipe {

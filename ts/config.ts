@@ -299,6 +299,9 @@ function graphOf(given: z.output<typeof model>): Graph {
   return readGraph('model', parts);
 }
 
+/** What only models with labels have. */
+const NEED_LABELS: readonly Evaluation[] = ['testError', 'heldOutError', 'recognisedSamples'];
+
 function checkEvaluations(
   graph: Graph,
   { evaluate, data: { heldOut: rows } }: z.output<typeof configurationSchema>,
@@ -308,8 +311,8 @@ function checkEvaluations(
     throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: lack, where: 'evaluate' });
   };
   for (const name of evaluate) {
-    const needsLabels = name !== 'smoothFilters' && name !== 'testLikelihood';
-    if (needsLabels && stackOf(graph).label === undefined) refuse(name, 'a model with a layer of labels');
+    if (NEED_LABELS.includes(name) && stackOf(graph).label === undefined)
+      refuse(name, 'a model with a layer of labels');
     if (name === 'testLikelihood') machineOf(graph, 'The likelihood of test rows');
     if (name === 'heldOutError' && rows === 0) refuse(name, 'rows in `data.heldOut`');
   }

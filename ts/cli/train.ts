@@ -11,7 +11,14 @@ import { join } from 'node:path';
 import { FREE_ON_RESUME, parseConfiguration, type ReadConfiguration, readConfiguration } from '../config.js';
 import { type Engine, load } from '../engine.js';
 import { WakesleepError } from '../errors.js';
-import { evaluate, GENERATION_SWEEPS, generate, SAMPLES_PER_CLASS, SHOWN_PER_CLASS } from '../evaluate/evaluate.js';
+import {
+  evaluate,
+  GENERATION_SWEEPS,
+  type Generated,
+  generate,
+  SAMPLES_PER_CLASS,
+  SHOWN_PER_CLASS,
+} from '../evaluate/evaluate.js';
 import { firstDifference, valueAt } from '../files/json.js';
 import { stackOf } from '../graph/machines.js';
 import type { Run } from '../learn/run.js';
@@ -231,6 +238,16 @@ function checkpointByClock(folder: RunFolder, run: Run, seconds: number, interru
   return () => clearInterval(timer);
 }
 
+/** Generated rows; none where the chains of a model without an energy grow beyond all numbers. */
+async function generatedOrNone(...given: Parameters<typeof generate>): Promise<Generated> {
+  try {
+    return await generate(...given);
+  } catch (error) {
+    if (!(error instanceof WakesleepError) || error.code !== 'DIVERGED') throw error;
+    return { values: new Float32Array(), classes: 1, rowsPerClass: 0 };
+  }
+}
+
 /** Writes the model, measures it, draws its pictures, and says in run.json that the run is finished. */
 async function finish(
   folder: RunFolder,
@@ -247,12 +264,12 @@ async function finish(
   const written = folder.writeModel(model.toBytes(), model.updates);
   // A chain's draws do not depend on how many there are, so the picture is the same either way.
   const rowsPerClass = names.includes('recognisedSamples') || !hasLabels ? SAMPLES_PER_CLASS : SHOWN_PER_CLASS;
-  const generated = await generate(model, { seed, rowsPerClass, sweeps: GENERATION_SWEEPS }, pause);
+  const generated = await generatedOrNone(model, { seed, rowsPerClass, sweeps: GENERATION_SWEEPS }, pause);
   const evaluation = await evaluate(model, names, data, generated, pause);
   const pictures = {
     'filters.png': filtersPicture(model, data),
     'reconstructions.png': reconstructionsPicture(model, data.test ?? data.train, data),
-    'generated.png': generatedPicture(model, generated, data),
+    ...(generated.rowsPerClass > 0 && { 'generated.png': generatedPicture(model, generated, data) }),
   };
   for (const [name, bytes] of Object.entries(pictures)) folder.write(name, bytes);
   const training = records.reduce((sum, { timing }) => sum + timing.seconds, 0);

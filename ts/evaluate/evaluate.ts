@@ -117,7 +117,8 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
   let mean = 0;
   for (const energy of energies) mean -= energy / energies.length;
   if (rows !== test) rows.free();
-  const given = { seed: model.seed, chains: CHAINS, temperatures: TEMPERATURES, base: train };
+  const base = unitType(units).binary(units) ? { base: train } : {};
+  const given = { seed: model.seed, chains: CHAINS, temperatures: TEMPERATURES, ...base };
   await pause();
   const forward = await model.annealedLogPartitionAsync(given);
   await pause();

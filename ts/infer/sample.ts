@@ -30,7 +30,7 @@ export interface SampleOptions {
   readonly give?: 'means' | 'states';
 }
 
-/** Draws rows, `[rows, visible units]`; throws `OPTION_INVALID`, `GRAPH_UNSUITABLE`. */
+/** Draws rows, `[rows, visible units]`; throws `OPTION_INVALID`, `GRAPH_UNSUITABLE`, `DIVERGED`. */
 export function sample(parameters: Parameters, options: SampleOptions): Float32Array<ArrayBuffer> {
   const where = 'sample()';
   refuseUnknown(where, options, ['rows', 'sweeps', 'seed', 'clamp', 'give', 'length']);
@@ -77,7 +77,10 @@ export function sample(parameters: Parameters, options: SampleOptions): Float32A
       below.infer([drive], parameters.bias(biasName(lower)), { keep: 'means', draw: { update: sweeps + 1, sweep: 0 } });
     }
     if (give === 'states') below.spreadStates();
-    return givenOut(parameters, below);
+    const values = givenOut(parameters, below);
+    if (values.every(Number.isFinite)) return values;
+    const message = `Chains of ${sweeps} sweeps grew beyond all numbers: nothing holds the units of this model back. Fewer \`sweeps\` show where they go.`;
+    throw new WakesleepError('DIVERGED', message, { given: sweeps, wanted: 'chains that stay finite', where });
   } finally {
     for (const state of owned) state.free();
   }

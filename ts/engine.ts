@@ -1,7 +1,7 @@
 /** The engine: what `load()` gives. It holds the kernels and their memory, and makes data sets and models. */
 import { createDataset, type Dataset, type DatasetOptions } from './data/dataset.js';
 import { WakesleepError } from './errors.js';
-import { type ForeignNames, readForeign } from './files/foreign.js';
+import { type ForeignNames, type ForeignTensor, readForeign } from './files/foreign.js';
 import { firstDifference } from './files/json.js';
 import { checkShapes, type ModelFile, readModelFile } from './files/model-file.js';
 import { type Graph, readGraph } from './graph/graph.js';
@@ -49,18 +49,18 @@ export class Engine {
   }
 
   /**
-   * A model from the bytes of a model or checkpoint file. A file from elsewhere (safetensors, or `.npz` of NumPy) holds
+   * A model from the bytes of a model or checkpoint file. A file from elsewhere (safetensors, or what `readNpz` makes of NumPy's) holds
    * parameters only: give its graph, what it calls each parameter (`names`), and, to train on, a seed (default 0). Throws
    * `FILE_CORRUPT`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
    */
   open(
-    bytes: Uint8Array,
+    bytes: Uint8Array | ReadonlyMap<string, ForeignTensor>,
     options: { readonly graph?: Graph; readonly names?: ForeignNames; readonly seed?: number } = {},
   ): Model {
     refuseUnknown('open()', options, ['graph', 'names', 'seed']);
-    if (options.names !== undefined) {
+    if (options.names !== undefined || !(bytes instanceof Uint8Array)) {
       const graph = readGraph('open()', options.graph);
-      return this.#modelOf(readForeign(bytes, graph, options.names), { ...options, graph });
+      return this.#modelOf(readForeign(bytes, graph, options.names ?? {}), { ...options, graph });
     }
     return this.#modelOf(readModelFile(bytes, 'The file'), options);
   }

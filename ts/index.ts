@@ -3,8 +3,9 @@ export { Dataset, type DatasetOptions, type SplitOptions } from './data/dataset.
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
 export { type CreateOptions, Engine, load } from './engine.js';
 export { type ErrorCode, WakesleepError } from './errors.js';
-export type { ForeignNames } from './files/foreign.js';
+export type { ForeignNames, ForeignTensor } from './files/foreign.js';
 export { writeNpy } from './files/npy.js';
+export { type NumpyArray, readNpy, readNpz } from './files/npz.js';
 export { type GreyRange, type PngGrid, pngGrid } from './files/png.js';
 export { readSafetensors, writeSafetensors } from './files/safetensors.js';
 export { deepBeliefNet, rbm } from './graph/constructors.js';

@@ -6,8 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bernoulli, type Engine, type ForeignNames, load, rbm } from 'wakesleep';
-import { readNpy, readNpz } from '../../dist/files/npz.js';
+import { bernoulli, type Engine, type ForeignNames, load, rbm, readNpy, readNpz } from 'wakesleep';
 import { mayBeSkipped, runPython } from './python.js';
 import { refusal } from './refusal.js';
 
@@ -55,7 +54,7 @@ print(json.dumps({"rows": rows.tolist(), "freeEnergies": machine._free_energy(ro
                   "means": machine.transform(rows).tolist()}))`;
     const { rows, freeEnergies, means }: Expected = JSON.parse(runPython(program, path));
     const graph = rbm({ visible: bernoulli(64), hidden: bernoulli(40) });
-    const model = engine.open(readFileSync(path), { graph, names: SKLEARN });
+    const model = engine.open(readNpz(readFileSync(path)), { graph, names: SKLEARN });
     expect(relative(model.freeEnergy(rows), freeEnergies)).toBeLessThan(1e-4);
     expect(relative(model.meanHidden(rows), means.flat())).toBeLessThan(1e-4);
     model.free();
@@ -134,7 +133,10 @@ numpy.savez(sys.argv[1], W=numpy.zeros((3, 2)), b=numpy.zeros(3), c=numpy.zeros(
     );
     expect(open({ ...right, nothing: 'c' })).toMatch(/^OPTION_INVALID: The graph has no parameter `nothing`; it has /);
     expect(open(right, bytes.subarray(0, bytes.length - 30))).toMatch(/^FILE_CORRUPT: /);
-    expect(refusal(() => engine.open(bytes, { names: right }))).toMatch(/^OPTION_INVALID: /);
+    expect(refusal(() => engine.open(readNpz(bytes), { names: right }))).toMatch(/^OPTION_INVALID: /);
+    expect(refusal(() => engine.open(bytes, { graph, names: right }))).toBe(
+      'OPTION_INVALID: This is a zip archive; pass what `readNpz(bytes)` makes of it.',
+    );
     expect(refusal(() => readNpy(Uint8Array.of(1, 2, 3), 'x'))).toBe(
       'FILE_CORRUPT: x cannot be used: it does not begin as a NumPy array.',
     );

@@ -7,7 +7,6 @@ import { type Graph, parameterSpecs } from '../graph/graph.js';
 import { describeValue, nearestName } from '../options.js';
 import { fullParameterName } from '../parameters.js';
 import type { ModelFile } from './model-file.js';
-import { isNpz, readNpz } from './npz.js';
 import { readSafetensors } from './safetensors.js';
 
 /**
@@ -16,16 +15,27 @@ import { readSafetensors } from './safetensors.js';
  */
 export type ForeignNames = Readonly<Record<string, string | { readonly name: string; readonly transposed: boolean }>>;
 
-interface Tensor {
+/** One tensor from elsewhere, row-major. */
+export interface ForeignTensor {
   readonly shape: readonly number[];
   readonly values: ArrayLike<number>;
 }
 
-/** Reads the named tensors; others are left alone. Throws `FILE_CORRUPT`, `SHAPE_MISMATCH`, `OPTION_INVALID`. */
-export function readForeign(bytes: Uint8Array, graph: Graph, names: ForeignNames): ModelFile {
+/** A zip archive's first bytes. */
+const ZIP = [0x50, 0x4b, 0x03, 0x04];
+
+/**
+ * The named tensors of a safetensors file, or of what `readNpz` gave; others are left alone. Throws `FILE_CORRUPT`,
+ * `SHAPE_MISMATCH`, `OPTION_INVALID`.
+ */
+export function readForeign(
+  given: Uint8Array | ReadonlyMap<string, ForeignTensor>,
+  graph: Graph,
+  names: ForeignNames,
+): ModelFile {
   const where = 'The file';
-  const tensors: Map<string, Tensor> = isNpz(bytes) ? readNpz(bytes, where) : numbersOf(bytes, where);
-  const calledBy = new Map(Object.entries(names).map(([name, given]) => [fullParameterName(graph, name), given]));
+  const tensors = given instanceof Uint8Array ? numbersOf(given, where) : given;
+  const calledBy = new Map(Object.entries(names).map(([name, called]) => [fullParameterName(graph, name), called]));
   const specs = parameterSpecs(graph);
   for (const name of calledBy.keys()) {
     if (specs.some((spec) => spec.name === name)) continue;
@@ -35,17 +45,22 @@ export function readForeign(bytes: Uint8Array, graph: Graph, names: ForeignNames
   }
   const parameters = new Map<string, { shape: readonly number[]; values: Float32Array }>();
   for (const { name, shape } of specs) {
-    const given = calledBy.get(name);
-    if (given === undefined) {
+    const called = calledBy.get(name);
+    if (called === undefined) {
       const message = `\`names\` does not say what the file calls \`${name}\`; it holds ${[...tensors.keys()].join(', ')}.`;
       throw new WakesleepError('OPTION_INVALID', message, { wanted: name, where: 'open().names' });
     }
-    parameters.set(name, tensorOf(tensors, given, name, shape));
+    parameters.set(name, tensorOf(tensors, called, name, shape));
   }
   return { model: undefined, parameters, training: undefined, data: undefined };
 }
 
-function tensorOf(tensors: Map<string, Tensor>, given: ForeignNames[string], name: string, wanted: readonly number[]) {
+function tensorOf(
+  tensors: ReadonlyMap<string, ForeignTensor>,
+  given: ForeignNames[string],
+  name: string,
+  wanted: readonly number[],
+) {
   const { name: called, transposed } = typeof given === 'string' ? { name: given, transposed: false } : given;
   if (typeof called !== 'string') {
     const message = `\`names.${name}\` must be a name or { name, transposed }; got ${describeValue(given)}.`;
@@ -74,9 +89,13 @@ function tensorOf(tensors: Map<string, Tensor>, given: ForeignNames[string], nam
   return { shape: wanted, values: transposed ? turned() : values };
 }
 
-function numbersOf(bytes: Uint8Array, where: string): Map<string, Tensor> {
+function numbersOf(bytes: Uint8Array, where: string): Map<string, ForeignTensor> {
+  if (ZIP.every((byte, place) => bytes[place] === byte)) {
+    const message = 'This is a zip archive; pass what `readNpz(bytes)` makes of it.';
+    throw new WakesleepError('OPTION_INVALID', message, { wanted: 'readNpz(bytes)', where: 'open()' });
+  }
   const { tensors } = readSafetensors(bytes, where);
-  const numbers = [...tensors].map(([name, { shape, values }]): [string, Tensor] => {
+  const numbers = [...tensors].map(([name, { shape, values }]): [string, ForeignTensor] => {
     return [name, { shape, values: Array.from(values as ArrayLike<number | bigint>, Number) }];
   });
   return new Map(numbers);

@@ -8,7 +8,6 @@ export interface NumpyArray {
   readonly values: Float32Array;
 }
 
-const ZIP = [0x50, 0x4b, 0x03, 0x04];
 const NUMPY = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 const readers = {
@@ -23,13 +22,8 @@ const readers = {
   '|b1': [1, (view: DataView, at: number) => view.getUint8(at)],
 } as const;
 
-/** Whether bytes begin as a zip archive does. */
-export function isNpz(bytes: Uint8Array): boolean {
-  return ZIP.every((byte, place) => bytes[place] === byte);
-}
-
 /** The arrays of an archive by name; throws `FILE_CORRUPT`. */
-export function readNpz(bytes: Uint8Array, where: string): Map<string, NumpyArray> {
+export function readNpz(bytes: Uint8Array, where = 'The archive'): Map<string, NumpyArray> {
   let files: Record<string, Uint8Array>;
   try {
     files = unzipSync(bytes);
@@ -42,7 +36,7 @@ export function readNpz(bytes: Uint8Array, where: string): Map<string, NumpyArra
 }
 
 /** One array; throws `FILE_CORRUPT`. */
-export function readNpy(bytes: Uint8Array, where: string): NumpyArray {
+export function readNpy(bytes: Uint8Array, where = 'The array'): NumpyArray {
   if (bytes.length < 10 || NUMPY.some((byte, place) => bytes[place] !== byte)) {
     throw corrupt(where, 'it does not begin as a NumPy array');
   }

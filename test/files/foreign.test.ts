@@ -117,7 +117,7 @@ numpy.savez(sys.argv[1], W=numpy.zeros((3, 2)), b=numpy.zeros(3), c=numpy.zeros(
     const bytes = readFileSync(path);
     const graph = rbm({ visible: bernoulli(3), hidden: bernoulli(2) });
     const open = (names: ForeignNames, given: Uint8Array = bytes) =>
-      refusal(() => engine.open(given, { graph, names }));
+      refusal(() => engine.open(readNpz(given), { graph, names }));
     const right = {
       'visible-hidden.weight': { name: 'W', transposed: true },
       'visible.bias': 'b',

@@ -10,7 +10,7 @@ export const patches: Recipe = {
   reproduces:
     'Nothing published: edges found in patches, as in Hinton, "A practical guide to training restricted Boltzmann machines" (2010), section 13.2.',
   published: 'none; the run reports nats beside the diagonal and the full-covariance Gaussian',
-  takes: 'about 4 minutes',
+  takes: 'about a minute',
   configuration: {
     seed: 7,
     data: { name: 'patches' },

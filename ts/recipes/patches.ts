@@ -7,8 +7,7 @@ const visible = { type: 'gaussian', units: 256, variance: 'learned', standardise
 export const patches: Recipe = {
   name: 'patches',
   title: 'A Gaussian-Bernoulli machine 256-256 on 10,000 patches of 16 × 16 pixels with natural statistics',
-  reproduces:
-    'Nothing published: edges found in patches, as in Hinton, "A practical guide to training restricted Boltzmann machines" (2010), section 13.2.',
+  reproduces: 'Nothing published. With the defaults filters become points and noise, not edges.',
   published: 'none; the run reports nats beside the diagonal and the full-covariance Gaussian',
   takes: 'about a minute',
   configuration: {

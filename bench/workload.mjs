@@ -17,7 +17,7 @@ const BATCH = 100;
 /** Rows of the trainers that take longer than CD-1. */
 const ROWS = 20_000;
 /** Real-valued rows: pixels with the mean and deviation of all of them brought to 0 and 1. */
-export const PIXELS = { mean: 0.1307, deviation: 0.3081 };
+const PIXELS = { mean: 0.1307, deviation: 0.3081 };
 
 const common = {
   epochs: 1000,
@@ -28,7 +28,7 @@ const common = {
   initialBias: 'keep',
 };
 const binary = { ...common, data: 'states' };
-const real = { ...common, learningRate: 1e-4, weightCost: 0, momentum: 0.5 };
+const real = { ...common, learningRate: 1e-4, weightCost: 0 };
 
 function pixels(engine, images, rows) {
   return engine.dataset({ rows: images.subarray(0, rows * VISIBLE), columns: VISIBLE, scale: 1 / 255 });

@@ -200,16 +200,17 @@ export class Model {
   conditional(visible: Rows, mask: ArrayLike<number>, options: ConditionalOptions): Float32Array<ArrayBuffer> {
     const { visible: layer } = stackOf(this.graph);
     const columns = unitsOf(this.graph, layer);
-    const rows = visible instanceof Dataset ? visible.values() : flat(visible, columns);
-    if (mask.length !== columns && mask.length !== rows.length) {
-      const wanted = `${columns}, one for each unit, or ${rows.length}, one for each number`;
+    const rows = visible instanceof Dataset ? visible.values() : visible;
+    const count = rows instanceof Float32Array ? rows.length : rows.length * columns;
+    if (mask.length !== columns && mask.length !== count) {
+      const wanted = `${columns}, one for each unit, or ${count}, one for each number`;
       throw new WakesleepError('SHAPE_MISMATCH', `The mask has ${mask.length} numbers; it must have ${wanted}.`, {
         given: mask.length,
         wanted,
         where: 'conditional().mask',
       });
     }
-    const known = Uint8Array.from(rows, (_, place) => Number(Boolean(mask[place % mask.length])));
+    const known = Uint8Array.from({ length: count }, (_, place) => Number(Boolean(mask[place % mask.length])));
     const data = this.engine.dataset({ rows, columns, known });
     try {
       checkData(this.graph, layer, data);
@@ -301,18 +302,4 @@ export class Model {
       data.free();
     }
   }
-}
-
-/** Rows as one array; what is wrong with their shape is said by the data set that they go into. */
-function flat(rows: Exclude<Rows, Dataset>, columns: number): Float32Array {
-  if (rows instanceof Float32Array) return rows;
-  const values = new Float32Array(rows.length * columns);
-  rows.forEach((row, index) => {
-    if (row.length !== columns) {
-      const message = `Row ${index} has ${row.length} numbers; every row must have ${columns}.`;
-      throw new WakesleepError('SHAPE_MISMATCH', message, { given: row.length, wanted: String(columns) });
-    }
-    values.set(Array.from(row), index * columns);
-  });
-  return values;
 }

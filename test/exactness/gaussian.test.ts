@@ -3,7 +3,7 @@
  * model that beats the diagonal Gaussian of its rows, or stops with a sentence that says what to do.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bernoulli, contrastiveDivergence, type Engine, gaussian, load, rbm } from 'wakesleep';
+import { bernoulli, contrastiveDivergence, type Engine, gaussian, load, rbm, relu } from 'wakesleep';
 import { refusal } from '../files/refusal.js';
 import { randomSource } from '../reference/random.js';
 
@@ -133,6 +133,17 @@ describe('stops with the right sentence', () => {
       /^DIVERGED: Training diverges: at update \d+ reconstructions of `visible` miss the data by \S+ times its own squared deviations\. /,
     );
   });
+});
+
+it('chains of rectified units that nothing holds back are an error, not NaN', () => {
+  const model = engine.create(rbm({ visible: gaussian(2), hidden: relu(2) }), { seed: 1 });
+  model.parameter('visible-hidden.weight').set([2, 0, 0, 2]);
+  model.parameter('hidden.bias').set([1, 1]);
+  expect(refusal(() => model.sample({ seed: 1, sweeps: 1000 }))).toBe(
+    'DIVERGED: Chains of 1000 sweeps grew beyond all numbers: nothing holds the units of this model back. Fewer `sweeps` show where they go.',
+  );
+  expect(model.sample({ seed: 1, sweeps: 3 }).every(Number.isFinite)).toBe(true);
+  model.free();
 });
 
 it('learns variances alike from reconstructions that are drawn and from their means', () => {

@@ -131,6 +131,13 @@ describe('a fault planted in the engine fails its check', () => {
   });
 });
 
+it('takes the largest seed', () => {
+  const model = create(GRAPHS['bernoulli × bernoulli']);
+  expect(verify(model, { seed: Number.MAX_SAFE_INTEGER }).passed).toBe(true);
+  expect(verify(model, { seed: 0 }).passed).toBe(true);
+  model.free();
+});
+
 it('refuses units whose states cannot be listed', () => {
   const model = engine.create(rbm({ visible: gaussian(3), hidden: bernoulli(2) }), { seed: 1 });
   expect(refusal(() => verify(model))).toBe(

@@ -108,6 +108,20 @@ numpy.savez_compressed(sys.argv[1], f4=a.astype("<f4"), f8=a.astype(">f8"), i8=a
     );
   });
 
+  it('keeps sides of 1 that the graph has', () => {
+    const graph = rbm({ visible: bernoulli(3), hidden: bernoulli(1) });
+    const tensors = new Map([
+      ['W', { shape: [3, 1], values: [1, 2, 3] }],
+      ['b', { shape: [1, 3], values: [4, 5, 6] }],
+      ['c', { shape: [1], values: [7] }],
+    ]);
+    const names = { 'visible-hidden.weight': { name: 'W', transposed: true }, 'visible.bias': 'b', 'hidden.bias': 'c' };
+    const model = engine.open(tensors, { graph, names });
+    expect([...model.parameter('visible-hidden.weight').values()]).toEqual([1, 2, 3]);
+    expect([...model.parameter('visible.bias').values()]).toEqual([4, 5, 6]);
+    model.free();
+  });
+
   it('refuses what does not fit, and damage', () => {
     const path = join(folder, 'small.npz');
     const program = `

@@ -2,8 +2,7 @@
 import type { Dataset } from '../data/dataset.js';
 import { firstLayerFilters, type Generated, SHOWN_PER_CLASS } from '../evaluate/evaluate.js';
 import { type GreyRange, pngGrid } from '../files/png.js';
-import { layerOf } from '../graph/graph.js';
-import { stackOf } from '../graph/machines.js';
+import { visibleUnitsOf } from '../graph/machines.js';
 import type { Model } from '../model.js';
 import { unitType } from '../units/index.js';
 
@@ -62,6 +61,6 @@ export function samplesPicture(
 
 /** How numbers of the visible layer become greys: as they are where they lie from 0 to 1, and else by each tile's own ends. */
 function greysOf({ graph }: Model): GreyRange {
-  const { units } = layerOf(graph, stackOf(graph).visible);
+  const units = visibleUnitsOf(graph);
   return unitType(units).range(units).most === 1 ? 'unit' : 'perTile';
 }

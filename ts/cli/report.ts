@@ -42,6 +42,9 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   }
   output.line(`Model                  ${folder.modelPath}`);
   if (model !== undefined) output.line(`SHA-256                ${model.sha256}`);
+  if (pictures.length > 0 && !pictures.includes('generated.png')) {
+    output.line('Generated              none: chains of this model grow beyond all numbers');
+  }
   output.line(`Pictures               ${pictures.map((name) => folder.shown(name)).join(', ')}`);
   const labelled = configuration.model.type === 'deepBeliefNet' && configuration.model.label !== undefined;
   const clamp = labelled ? ' --clamp label=3 --out threes.png' : ' --out samples.png';

@@ -2,8 +2,7 @@
 import type { Dataset } from '../data/dataset.js';
 import { type Engine, load } from '../engine.js';
 import { WakesleepError } from '../errors.js';
-import { layerOf } from '../graph/graph.js';
-import { stackOf } from '../graph/machines.js';
+import { visibleUnitsOf } from '../graph/machines.js';
 import { type AnnealedEstimate, type Bracket, bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
 import { oneOf } from '../options.js';
@@ -36,13 +35,11 @@ export async function score(path: string, name: string, options: ScoreArguments,
   try {
     const model = openModel(engine, path);
     const { rows } = await loadRows(engine, name, { dataFolder: options.data });
-    const { graph } = model;
-    const { units } = layerOf(graph, stackOf(graph).visible);
+    const units = visibleUnitsOf(model.graph);
+    const binary = unitType(units).binary(units);
     // Only binary units take intensities for chances.
-    const data = unitType(units).binary(units) ? binaryRows(rows, name, options) : rows;
-    output.remark(
-      `${withThousands(data.rows)} rows of ${name}, ${binarisation(data === rows, unitType(units).binary(units), options)}.`,
-    );
+    const data = binary ? binaryRows(rows, name, options) : rows;
+    output.remark(`${withThousands(data.rows)} rows of ${name}, ${binarisation(data === rows, binary, options)}.`);
     if (method === 'pseudo') report(output, 'pseudo-log-likelihood', model.pseudoLogLikelihood(data));
     else if (method === 'free-energy') report(output, 'minus free energy (log Z is left out)', negated(model, data));
     else if (method === 'exact') report(output, 'log-likelihood', model.logLikelihood(data));

@@ -238,12 +238,13 @@ function checkpointByClock(folder: RunFolder, run: Run, seconds: number, interru
   return () => clearInterval(timer);
 }
 
-/** Generated rows; none where the chains of a model without an energy grow beyond all numbers. */
+/** Generated rows; none where the chains of a model without labels grow beyond all numbers. */
 async function generatedOrNone(...given: Parameters<typeof generate>): Promise<Generated> {
   try {
     return await generate(...given);
   } catch (error) {
-    if (!(error instanceof WakesleepError) || error.code !== 'DIVERGED') throw error;
+    const labelled = stackOf(given[0].graph).label !== undefined;
+    if (labelled || !(error instanceof WakesleepError) || error.code !== 'DIVERGED') throw error;
     return { values: new Float32Array(), classes: 1, rowsPerClass: 0 };
   }
 }

@@ -5,8 +5,8 @@
 import type { Evaluation } from '../config.js';
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
-import { layerOf, unitsOf, weightName } from '../graph/graph.js';
-import { stackOf } from '../graph/machines.js';
+import { unitsOf, weightName } from '../graph/graph.js';
+import { stackOf, visibleUnitsOf } from '../graph/machines.js';
 import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
 import { unitType } from '../units/index.js';
@@ -107,17 +107,17 @@ const MOST_ENUMERATED = 20;
 
 /** The log-likelihood of test rows, and where log Z lies between. */
 async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause: Pause) {
-  const { visible } = stackOf(model.graph);
-  const { units } = layerOf(model.graph, visible);
-  const whole = test.isBinary() || !unitType(units).binary(units);
+  const units = visibleUnitsOf(model.graph);
+  const binary = unitType(units).binary(units);
+  const whole = test.isBinary() || !binary;
   const rows = whole ? test : test.binarised({ method: 'sample', seed: model.seed });
-  const exact = exactNats(model, rows);
-  if (exact !== undefined) return { testNats: exact };
-  const energies = model.freeEnergy(rows);
-  let mean = 0;
-  for (const energy of energies) mean -= energy / energies.length;
+  const { upper } = stackOf(model.graph).machines[0]!;
+  const enumerable = unitsOf(model.graph, upper) <= MOST_ENUMERATED;
+  const nats = enumerable ? model.logLikelihood(rows) : model.freeEnergy(rows).map((energy) => -energy);
+  const mean = nats.reduce((sum, x) => sum + x, 0) / rows.rows;
   if (rows !== test) rows.free();
-  const base = unitType(units).binary(units) ? { base: train } : {};
+  if (enumerable) return { testNats: mean };
+  const base = binary ? { base: train } : {};
   const given = { seed: model.seed, chains: CHAINS, temperatures: TEMPERATURES, ...base };
   await pause();
   const forward = await model.annealedLogPartitionAsync(given);
@@ -126,13 +126,6 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
   const reverse = await model.annealedLogPartitionAsync({ ...given, direction: 'reverse', start });
   const { low, high } = bracketOf(forward, reverse);
   return { testNats: mean - forward.logPartition, testNatsLow: mean - high, testNatsHigh: mean - low };
-}
-
-/** Exact nats a row; undefined where neither side can be enumerated in a moment. */
-function exactNats(model: Model, rows: Dataset): number | undefined {
-  const hidden = layerOf(model.graph, stackOf(model.graph).machines[0]!.upper);
-  if (unitsOf(model.graph, hidden.name) > MOST_ENUMERATED) return undefined;
-  return model.logLikelihood(rows).reduce((sum, x) => sum + x, 0) / rows.rows;
 }
 
 /** Weights of the lowest hidden units, `[hidden units, visible units]`. */

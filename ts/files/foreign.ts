@@ -72,8 +72,9 @@ function tensorOf(
     const advice = nearest === undefined ? `it holds ${[...tensors.keys()].join(', ')}` : `did you mean \`${nearest}\``;
     throw new WakesleepError('SHAPE_MISMATCH', `The file has no tensor \`${called}\`; ${advice}.`, { given: called });
   }
-  const sides = tensor.shape.filter((side, place) => side !== 1 || wanted[place] === 1);
   const expected = transposed ? [...wanted].reverse() : wanted;
+  // PyTorch users write biases as rows of a matrix.
+  const sides = tensor.shape.filter((side, place) => side !== 1 || expected[place] === 1);
   if (sides.length !== expected.length || sides.some((side, place) => side !== expected[place])) {
     const turned = [...wanted].reverse().join() === sides.join() ? '; give { name, transposed: true }' : '';
     const message = `The tensor \`${called}\` has shape [${tensor.shape.join(', ')}]; \`${name}\` wants [${expected.join(', ')}]${turned}.`;

@@ -4,7 +4,7 @@
  * A *machine* is a restricted Boltzmann machine inside a graph: one upper layer and the layers that it is joined to
  * from below. A plain RBM is one machine; a deep belief net is a stack of them, bottom first, the last undirected.
  */
-import { unitType } from '../units/index.js';
+import { type Units, unitType } from '../units/index.js';
 import { type Connection, type Graph, layerOf, unsuitable } from './graph.js';
 
 /** One upper layer and the connections down from it, in the graph's order. */
@@ -54,6 +54,11 @@ export function stackOf(graph: Graph): Stack {
     );
   }
   return { machines, visible, label };
+}
+
+/** The units of the layer that holds the data. */
+export function visibleUnitsOf(graph: Graph): Units {
+  return layerOf(graph, stackOf(graph).visible).units;
 }
 
 /** The one machine of a restricted Boltzmann machine; throws `GRAPH_UNSUITABLE` for deeper graphs. */

@@ -43,7 +43,9 @@ export function conditional(
   const seed = readSeed(where, options.seed);
   const sweeps = integer(where, 'sweeps', options.sweeps ?? 1000, SWEEPS);
   const give = oneOf(where, 'give', options.give ?? 'states', ['states', 'means'] as const);
-  return throughChains(parameters, data, seed, sweeps, (chain) => (give === 'states' ? chain.states : chain.means()));
+  return throughChains(parameters, data, seed, { sweeps, from: sweeps }, ({ states, means }) =>
+    give === 'states' ? states() : means(),
+  );
 }
 
 /**
@@ -55,33 +57,35 @@ export function fillMissing(parameters: Parameters, data: Dataset, options: Fill
   refuseUnknown(where, options, ['seed', 'sweeps']);
   const seed = readSeed(where, options.seed);
   const sweeps = integer(where, 'sweeps', options.sweeps ?? 200, SWEEPS);
-  const from = Math.floor(sweeps / 2);
+  const from = Math.floor(sweeps / 2) + 1;
   let sums = new Float64Array();
-  return throughChains(parameters, data, seed, sweeps, ({ sweep, means }) => {
-    if (sweep <= from) return undefined;
+  return throughChains(parameters, data, seed, { sweeps, from }, ({ sweep, means }) => {
     const latest = means();
-    if (sweep === from + 1) sums = Float64Array.from(latest);
+    if (sweep === from) sums = Float64Array.from(latest);
     else for (let place = 0; place < sums.length; place += 1) sums[place]! += latest[place]!;
-    return sweep === sweeps ? Float32Array.from(sums, (sum) => sum / (sweeps - from)) : undefined;
+    return Float32Array.from(sums, (sum) => sum / (sweep - from + 1));
   });
 }
 
 /** A block's chains after a sweep. */
 interface Chains {
   readonly sweep: number;
-  /** The rows' states, as the layer has them; read only after the last sweep. */
-  readonly states: Float32Array<ArrayBuffer>;
+  /** The rows' states, as the layer has them. */
+  states(): Float32Array<ArrayBuffer>;
   /** What the last sweep drew the visible layer from. */
   means(): Float32Array<ArrayBuffer>;
 }
 
-/** Runs the chains of all rows; after each sweep `look` may give the layer's numbers for what is not known. */
+/**
+ * Runs the chains of all rows; `look` sees every sweep from `from` (counted from 1) on, and what it makes of the last one is
+ * the layer's numbers for what is not known.
+ */
 function throughChains(
   parameters: Parameters,
   data: Dataset,
   seed: number,
-  sweeps: number,
-  look: (chains: Chains) => Float32Array<ArrayBuffer> | undefined,
+  { sweeps, from }: { readonly sweeps: number; readonly from: number },
+  look: (chains: Chains) => Float32Array<ArrayBuffer>,
 ): Float32Array<ArrayBuffer> {
   const { runtime, graph } = parameters;
   const machine = machineOf(graph, 'Sampling part of a row given the rest');
@@ -115,18 +119,13 @@ function throughChains(
         label.inferFromBias(parameters.bias(biasName(label.name)), { keep: 'means', draw: start });
       }
       completion.start(layer, rows, start);
+      let found = new Float32Array();
       for (let sweep = 1; sweep <= sweeps; sweep += 1) {
         completion.sweep(lowers, rows, { update: sweep, sweep: number }, free);
-        const last = sweep === sweeps;
-        const found = look({
-          sweep,
-          get states() {
-            return layer.values(runtime);
-          },
-          means: () => completion.means(),
-        });
-        if (last) putInPlace(parameters, visible, found!, filled.subarray(first * data.columns));
+        if (sweep < from) continue;
+        found = look({ sweep, states: () => layer.values(runtime), means: () => completion.means() });
       }
+      putInPlace(parameters, visible, found, filled.subarray(first * data.columns));
     }
     return filled;
   } finally {

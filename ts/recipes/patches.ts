@@ -1,9 +1,15 @@
 /** Gaussian machines on patches with natural statistics, with binary and with rectified hidden units. */
 import type { Recipe } from './recipe.js';
 
+/** Rates and all else are the defaults, which a machine of real-valued data must do well with. */
+const shared = {
+  seed: 7,
+  data: { name: 'patches' },
+  train: [{ type: 'contrastiveDivergence', epochs: 50 }],
+} as const satisfies Partial<Recipe['configuration']>;
+
 const visible = { type: 'gaussian', units: 256, variance: 'learned', standardise: true } as const;
 
-/** Rates and all else are the defaults, which a machine of real-valued data must do well with. */
 export const patches: Recipe = {
   name: 'patches',
   title: 'A Gaussian-Bernoulli machine 256-256 on 10,000 patches of 16 × 16 pixels with natural statistics',
@@ -11,10 +17,8 @@ export const patches: Recipe = {
   published: 'none; the run reports nats beside the diagonal and the full-covariance Gaussian',
   takes: 'about a minute',
   configuration: {
-    seed: 7,
-    data: { name: 'patches' },
+    ...shared,
     model: { type: 'rbm', visible, hidden: { type: 'bernoulli', units: 256 } },
-    train: [{ type: 'contrastiveDivergence', epochs: 50 }],
     evaluate: ['testLikelihood', 'gaussianBaselines'],
   },
 };
@@ -26,10 +30,8 @@ export const patchesRelu: Recipe = {
   published: 'none; such a machine has no likelihood, and its filters are what is to be seen',
   takes: 'about a minute',
   configuration: {
-    seed: 7,
-    data: { name: 'patches' },
+    ...shared,
     model: { type: 'rbm', visible, hidden: { type: 'relu', units: 256 } },
-    train: [{ type: 'contrastiveDivergence', epochs: 50 }],
     evaluate: [],
   },
 };

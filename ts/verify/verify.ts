@@ -9,6 +9,7 @@
  *   with an expectation of at least 10, the rest pooled, `z = (χ² − d) / √(2d)` below 5;
  * - gradient: one step of the exact gradient against the f64 gradient, and that against central differences.
  */
+import { uniformNumbers } from '../data/uniform.js';
 import { stackOf } from '../graph/machines.js';
 import { exactGradient } from '../learn/exact-gradient.js';
 import type { Model } from '../model.js';
@@ -168,10 +169,12 @@ function stationarity({ model }: Small, exact: Distribution, seed: number, chain
   starts.forEach((pair, chain) => {
     v.set(lowers[Math.floor(pair / uppers.length)]!, chain * width);
   });
+  // Seeds of draws have a limit that a user's seed may stand at.
+  const first = (seed % 2 ** 40) * 100;
   const zs: number[] = [];
   for (let sweep = 1; sweep <= SWEEPS.at(-1)!; sweep += 1) {
-    const h = model.sampleHidden(v, { seed: seed * 100 + 2 * sweep });
-    v = model.sampleVisible(h, { seed: seed * 100 + 2 * sweep + 1 });
+    const h = model.sampleHidden(v, { seed: first + 2 * sweep });
+    v = model.sampleVisible(h, { seed: first + 2 * sweep + 1 });
     if (!SWEEPS.includes(sweep)) continue;
     const counts = new Float64Array(probabilities.length);
     for (let chain = 0; chain < chains; chain += 1) {
@@ -189,7 +192,7 @@ function indexOf(states: readonly (readonly number[])[]): Map<string, number> {
   return new Map(states.map((values, index) => [values.join(), index]));
 }
 
-/** Independent draws of states by inversion, with a generator of their own (a 32-bit mixer of seed and number). */
+/** Independent draws of states by inversion. */
 function drawnStates(probabilities: readonly number[], count: number, seed: number): number[] {
   const sums: number[] = [];
   let sum = 0;
@@ -197,15 +200,10 @@ function drawnStates(probabilities: readonly number[], count: number, seed: numb
     sum += probability;
     sums.push(sum);
   }
-  let state = (seed % 2 ** 32) >>> 0;
-  const uniform = () => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let x = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
-    return ((x ^ (x >>> 15)) >>> 0) / 2 ** 32;
-  };
+  // Any odd number starts the generator.
+  const uniform = uniformNumbers((seed % 2 ** 31) * 2 + 1);
   return Array.from({ length: count }, () => {
-    const wanted = uniform() * sum;
+    const wanted = uniform(0, sum);
     let [low, high] = [0, sums.length - 1];
     while (low < high) {
       const middle = (low + high) >> 1;

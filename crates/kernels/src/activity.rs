@@ -404,10 +404,11 @@ impl Activity {
             read == Read::Values || other.lists != Lists::None,
             "there are no lists to read"
         );
-        self.begin_reals()?;
         self.check_order(order, known.len());
-        self.spread_lists_if_any(pool);
-        let parts = self.parts(Lists::Reals);
+        if self.lists != Lists::None {
+            self.spread_lists(pool);
+        }
+        let parts = self.parts(Lists::None);
         parts.each_row(pool, &|place, row| {
             let known = &known[order[place] as usize * row.units..][..row.units];
             let values = &mut floats_mut(row.values)[..row.units];
@@ -425,23 +426,8 @@ impl Activity {
                     values[unit] = if missing(unit) { drawn } else { values[unit] };
                 }
             }
-            let mut length = 0;
-            for (unit, &value) in values.iter().enumerate() {
-                row.indices[length] = unit as u16;
-                row.reals[length] = value;
-                // The last place of the row's room may be written and not counted, never passed.
-                length += usize::from(value != 0.0);
-                length = length.min(row.indices.len());
-            }
-            *row.count = length as u32;
         });
-        Some(())
-    }
-
-    fn spread_lists_if_any(&mut self, pool: &Pool) {
-        if self.lists != Lists::None {
-            self.spread_lists(pool);
-        }
+        self.list_values(pool)
     }
 
     /// Turns off the units that are dropped, in values and states: a unit stays with probability `keep`. The draw's row is

@@ -232,6 +232,19 @@ fn settled_means_are_those_of_f64() {
     }
 }
 
+/// Units that are nearly never on must not leave subnormal numbers, which are slow wherever they are multiplied.
+#[test]
+fn means_of_rectified_units_are_far_from_subnormal() {
+    let grid: Vec<f32> = (0..=20_000).map(|i| -i as f32 / 1000.0).collect();
+    for noise in [Noise::Unit, Noise::Sigmoid] {
+        let kind = Kind::Relu { noise };
+        let means = settled(&Pool::SERIAL, &rows_of(&grid, 1), kind, Keep::Means, None);
+        for (&x, mean) in grid.iter().zip(values_of(&means)) {
+            assert!(mean == 0.0 || mean > 1e-23, "{noise:?} at {x}: {mean:e}");
+        }
+    }
+}
+
 /// Means of noisy rectified units by quadrature over the noise.
 #[test]
 fn means_of_rectified_units_are_those_of_quadrature() {

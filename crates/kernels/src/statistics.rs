@@ -15,8 +15,8 @@
 //! 3. a statistic is then a sum of listed lines; the update follows while it is in registers, and every sixteen lower
 //!    units the other layout of the weights is refreshed.
 //!
-//! Mostly-zero real lower units keep their two values in the list, as do all units where one phase is to be read from
-//! values and the other from lists of ones; dense ones take whole rows. All forms give the same bits.
+//! Mostly-zero real lower units keep their two values in the list. Dense ones have the two values of every case laid out
+//! unit by unit, and a few units at a time take the same lines of the upper units. All forms give the same bits.
 
 use crate::activity::{Activity, Lists, Read};
 use crate::disjoint::{Disjoint, Pool};
@@ -31,6 +31,9 @@ pub const MAX_ROWS: usize = 65_535 / 3;
 
 /// Above this share of cases in which a real unit is not zero, whole rows are faster than lists.
 const DENSE_SHARE: f32 = 0.3;
+
+/// Lower units whose dense sums are made together.
+const DENSE_UNITS: usize = 2;
 
 /// Lower units whose lists one task makes.
 const LISTED_TOGETHER: usize = 64;
@@ -203,11 +206,10 @@ impl Learner {
                 self.begin_pairs()?;
                 self.list_cases::<true>(pool, positive.lower, negative.lower);
             }
-            Form::Mixed => {
+            Form::Dense => {
                 self.begin_pairs()?;
-                self.list_all_cases(pool, cases, [&positive, &negative]);
+                self.pair_all_cases(pool, cases, [&positive, &negative]);
             }
-            Form::Dense => {}
         }
         let finite = AtomicBool::new(true);
         let panels = lines_for(self.upper);
@@ -243,7 +245,7 @@ impl Learner {
                     (Form::Ones, false) => pass.ones::<1>(2 * task),
                     (_, two) => {
                         (2 * task..2 * task + 1 + usize::from(two)).for_each(|panel| match form {
-                            Form::Reals | Form::Mixed => pass.reals(panel),
+                            Form::Reals => pass.reals(panel),
                             _ => pass.dense(panel),
                         })
                     }
@@ -285,7 +287,7 @@ impl Learner {
         };
         pool.each(lines_for(upper), &|panel| {
             let first = panel * LINE;
-            update.panels::<1>(panel, |unit| {
+            update.panels::<1, 1>(panel, |unit| {
                 let mut line = Line::ZERO;
                 for (k, value) in line.floats_mut()[..LINE.min(upper - first)]
                     .iter_mut()
@@ -293,7 +295,7 @@ impl Learner {
                 {
                     *value = gradient[(first + k) * lower + unit];
                 }
-                [line]
+                [[line]]
             });
         });
         Some(finite.into_inner())
@@ -355,36 +357,30 @@ impl Learner {
         });
     }
 
-    /// For each lower unit all cases, with both values beside them, each phase in the form that it is to be read in.
-    fn list_all_cases(&mut self, pool: &Pool, cases: usize, phases: [&Phase; 2]) {
+    /// For each lower unit both its values in every case, each phase in the form that it is to be read in.
+    fn pair_all_cases(&mut self, pool: &Pool, cases: usize, phases: [&Phase; 2]) {
         let (lower, capacity) = (self.lower, self.capacity);
-        self.counts.fill(cases as u16);
-        let entries = Disjoint::new(&mut self.entries);
         let pairs = Disjoint::new(&mut self.pairs);
         pool.each(lower.div_ceil(LISTED_TOGETHER), &|task| {
             let units = task * LISTED_TOGETHER..lower.min((task + 1) * LISTED_TOGETHER);
-            let room = units.start * capacity..units.end * capacity;
             // SAFETY: each task has its own block of units.
-            let (entries, pairs) = unsafe { (entries.take(room.clone()), pairs.take(room)) };
-            for row in 0..cases {
-                for place in (row..entries.len()).step_by(capacity) {
-                    entries[place] = row as u16;
-                    pairs[place] = [0.0; 2];
-                }
-                for (side, phase) in phases.iter().enumerate() {
-                    if row >= phase.lower.rows() {
-                        continue;
-                    }
-                    if lists_to_read(phase) != Lists::Ones {
-                        let values = &phase.lower.plane_row(row, phase.read)[units.clone()];
-                        for (local, &value) in values.iter().enumerate() {
-                            pairs[local * capacity + row][side] = value;
+            let pairs = unsafe { pairs.take(units.start * capacity..units.end * capacity) };
+            for (side, phase) in phases.iter().enumerate() {
+                for case in 0..cases {
+                    let places = pairs[case..].iter_mut().step_by(capacity);
+                    if case >= phase.lower.rows() {
+                        places.for_each(|pair| pair[side] = 0.0);
+                    } else if lists_to_read(phase) == Lists::Ones {
+                        places.for_each(|pair| pair[side] = 0.0);
+                        for &unit in listed_in(phase.lower.list(case), &units) {
+                            let local = usize::from(unit) - units.start;
+                            pairs[local * capacity + case][side] = 1.0;
                         }
                     } else {
-                        for &unit in listed_in(phase.lower.list(row), &units) {
-                            let local = usize::from(unit) - units.start;
-                            pairs[local * capacity + row][side] = 1.0;
-                        }
+                        let values = &phase.lower.plane_row(case, phase.read)[units.clone()];
+                        places
+                            .zip(values)
+                            .for_each(|(pair, &value)| pair[side] = value);
                     }
                 }
             }
@@ -446,7 +442,6 @@ fn each_of_either(
 enum Form {
     Ones,
     Reals,
-    Mixed,
     Dense,
 }
 
@@ -454,7 +449,6 @@ enum Form {
 fn choose_form(positive: &Phase, negative: &Phase) -> Form {
     match (lists_to_read(positive), lists_to_read(negative)) {
         (Lists::Ones, Lists::Ones) => Form::Ones,
-        (Lists::Dense, Lists::Ones) | (Lists::Ones, Lists::Dense) => Form::Mixed,
         (Lists::Dense, _) | (_, Lists::Dense) => Form::Dense,
         (Lists::Reals, Lists::Reals) => {
             let listed = (positive.lower.listed() + negative.lower.listed()) as f32;
@@ -508,7 +502,7 @@ impl Pass<'_> {
             }
         }
         let terms = &terms[..3 * cases * PANELS];
-        self.update.panels::<PANELS>(panel, |unit| {
+        self.update.panels::<PANELS, 1>(panel, |unit| {
             let list = &self.entries[unit * self.capacity..][..usize::from(self.counts[unit])];
             let mut sums = [Line::ZERO; PANELS];
             for &entry in list {
@@ -518,13 +512,13 @@ impl Pass<'_> {
                     *sum = sum.add(unsafe { *terms.get_unchecked(start + p) });
                 }
             }
-            sums
+            [sums]
         });
     }
 
     /// Mostly-zero real lower units.
     fn reals(&self, panel: usize) {
-        self.update.panels::<1>(panel, |unit| {
+        self.update.panels::<1, 1>(panel, |unit| {
             let list = unit * self.capacity..unit * self.capacity + usize::from(self.counts[unit]);
             let mut sum = Line::ZERO;
             for (&row, &[x, y]) in self.entries[list.clone()].iter().zip(&self.pairs[list]) {
@@ -532,22 +526,35 @@ impl Pass<'_> {
                 let b = upper_line(self.negative.upper, row.into(), panel);
                 sum = sum.add(a.scale(x).sub(b.scale(y)));
             }
-            [sum]
+            [[sum]]
         });
     }
 
-    /// Whole rows.
+    /// Every case of every lower unit; `DENSE_UNITS` at once share the lines of the upper units.
     fn dense(&self, panel: usize) {
-        self.update.panels::<1>(panel, |unit| {
-            let mut sum = Line::ZERO;
-            for case in 0..self.cases {
-                let a = upper_line(self.positive.upper, case, panel);
-                let b = upper_line(self.negative.upper, case, panel);
-                let x = lower_value(&self.positive, case, unit);
-                let y = lower_value(&self.negative, case, unit);
-                sum = sum.add(a.scale(x).sub(b.scale(y)));
+        let cases = self.cases;
+        let room = panel * 3 * self.capacity;
+        // SAFETY: each panel is visited by one task.
+        let terms = unsafe { self.terms.take(room..room + 2 * cases) };
+        for (case, terms) in terms.chunks_exact_mut(2).enumerate() {
+            terms[0] = upper_line(self.positive.upper, case, panel);
+            terms[1] = upper_line(self.negative.upper, case, panel);
+        }
+        let terms = &*terms;
+        let pairs = |unit: usize| &self.pairs[unit * self.capacity..][..cases];
+        self.update.panels::<1, DENSE_UNITS>(panel, |first| {
+            // Beyond the last unit it stands in, and its sum is not used.
+            let pairs: [_; DENSE_UNITS] =
+                core::array::from_fn(|u| pairs(self.update.lower.min(first + u + 1) - 1));
+            let mut sums = [[Line::ZERO]; DENSE_UNITS];
+            for (case, terms) in terms.chunks_exact(2).enumerate() {
+                for ([sum], pairs) in sums.iter_mut().zip(pairs) {
+                    let [x, y] = pairs[case].map(F32x4::splat);
+                    let term = terms[0].zip(terms[1], |a, b| a.mul(x).sub(b.mul(y)));
+                    *sum = sum.add(term);
+                }
             }
-            [sum]
+            sums
         });
     }
 }
@@ -566,16 +573,6 @@ fn upper_line(activity: &Activity, case: usize, panel: usize) -> Line {
     }
 }
 
-/// A lower unit in a case; zero where the phase has fewer rows.
-#[inline(always)]
-fn lower_value(phase: &Phase, case: usize, unit: usize) -> f32 {
-    if case < phase.lower.rows() {
-        phase.lower.plane_row(case, phase.read)[unit]
-    } else {
-        0.0
-    }
-}
-
 /// What steps weights once their statistic is known.
 struct Update<'a> {
     lower: usize,
@@ -591,30 +588,31 @@ struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// Takes the statistic of each lower unit and steps its weights, then refreshes the other layout.
+    /// Takes the statistics of `UNITS` lower units at a time and steps their weights, then refreshes the other layout.
     #[inline(always)]
-    fn panels<const PANELS: usize>(
+    fn panels<const PANELS: usize, const UNITS: usize>(
         &self,
         panel: usize,
-        statistic: impl Fn(usize) -> [Line; PANELS],
+        statistic: impl Fn(usize) -> [[Line; PANELS]; UNITS],
     ) {
         match self.step.plain_momentum() {
             Some(momentum) if self.corrections.is_empty() => {
                 self.step_plainly(panel, momentum, statistic);
             }
-            _ => self.step_otherwise(panel, PANELS, &|unit, sums| {
-                sums[..PANELS].copy_from_slice(&statistic(unit));
+            _ => self.step_otherwise(panel, [PANELS, UNITS], &|unit, sums| {
+                let found = statistic(unit);
+                sums[..PANELS * UNITS].copy_from_slice(found.as_flattened());
             }),
         }
     }
 
     /// The commonest step, while the statistic is in registers.
     #[inline(always)]
-    fn step_plainly<const PANELS: usize>(
+    fn step_plainly<const PANELS: usize, const UNITS: usize>(
         &self,
         panel: usize,
         momentum: f32,
-        statistic: impl Fn(usize) -> [Line; PANELS],
+        statistic: impl Fn(usize) -> [[Line; PANELS]; UNITS],
     ) {
         let lower = self.lower;
         let mut bad = U32x4::splat(0);
@@ -624,17 +622,18 @@ impl Update<'_> {
             unsafe { (self.forward.take(own.clone()), self.velocity.take(own)) };
         for first in (0..lower).step_by(LINE) {
             let units = first..lower.min(first + LINE);
-            for unit in units.clone() {
-                let sums = statistic(unit);
-                for (p, sum) in sums.into_iter().enumerate() {
-                    let place = p * lower + unit;
-                    let gradient = self.step.gradient(forward[place], sum, self.inverse_rows);
-                    let slope = gradient.scale(self.step.rate);
-                    let v = velocity[place].scale(momentum).add(slope).map(flush);
-                    let w = forward[place].add(v);
-                    forward[place] = w;
-                    velocity[place] = v;
-                    bad = bad.or(not_finite(w));
+            for first in units.clone().step_by(UNITS) {
+                for (unit, sums) in (first..units.end).zip(statistic(first)) {
+                    for (p, sum) in sums.into_iter().enumerate() {
+                        let place = p * lower + unit;
+                        let gradient = self.step.gradient(forward[place], sum, self.inverse_rows);
+                        let slope = gradient.scale(self.step.rate);
+                        let v = velocity[place].scale(momentum).add(slope).map(flush);
+                        let w = forward[place].add(v);
+                        forward[place] = w;
+                        velocity[place] = v;
+                        bad = bad.or(not_finite(w));
+                    }
                 }
             }
             self.refresh(panel, units, forward, PANELS);
@@ -647,7 +646,7 @@ impl Update<'_> {
     fn step_otherwise(
         &self,
         panel: usize,
-        panels: usize,
+        [panels, together]: [usize; 2],
         statistic: &dyn Fn(usize, &mut [Line; 2]),
     ) {
         let lower = self.lower;
@@ -669,24 +668,28 @@ impl Update<'_> {
         let mut sums = [Line::ZERO; 2];
         for first in (0..lower).step_by(LINE) {
             let units = first..lower.min(first + LINE);
-            for unit in units.clone() {
-                statistic(unit, &mut sums);
-                for (p, &sum) in sums[..panels].iter().enumerate() {
-                    let place = p * lower + unit;
-                    let corrected = (self.corrections.iter())
-                        .fold(sum, |sum, (a, b)| sum.add(b[panel + p].scale(a[unit])));
-                    let mut moved = Moved {
-                        parameter: forward[place],
-                        velocity: velocity[place],
-                        square: squares.get(place).copied().unwrap_or(Line::ZERO),
-                    };
-                    self.step.take(&mut moved, corrected, self.inverse_rows);
-                    forward[place] = moved.parameter;
-                    velocity[place] = moved.velocity;
-                    if let Some(square) = squares.get_mut(place) {
-                        *square = moved.square;
+            for first in units.clone().step_by(together) {
+                statistic(first, &mut sums);
+                for (unit, sums) in
+                    (first..units.end).zip(sums[..panels * together].chunks_exact(panels))
+                {
+                    for (p, &sum) in sums.iter().enumerate() {
+                        let place = p * lower + unit;
+                        let corrected = (self.corrections.iter())
+                            .fold(sum, |sum, (a, b)| sum.add(b[panel + p].scale(a[unit])));
+                        let mut moved = Moved {
+                            parameter: forward[place],
+                            velocity: velocity[place],
+                            square: squares.get(place).copied().unwrap_or(Line::ZERO),
+                        };
+                        self.step.take(&mut moved, corrected, self.inverse_rows);
+                        forward[place] = moved.parameter;
+                        velocity[place] = moved.velocity;
+                        if let Some(square) = squares.get_mut(place) {
+                            *square = moved.square;
+                        }
+                        bad = bad.or(not_finite(moved.parameter));
                     }
-                    bad = bad.or(not_finite(moved.parameter));
                 }
             }
             self.refresh(panel, units, forward, panels);

@@ -310,13 +310,7 @@ pub fn add_tempered_differences(
     out: &mut [f64],
 ) {
     add_of_rows(pool, activity, out, |row, inputs| {
-        let mut partition = |scale: f32| {
-            for (scaled, &x) in inputs.iter_mut().zip(activity.row(row)) {
-                *scaled = scale * x;
-            }
-            kind.log_partition(inputs)
-        };
-        partition(of_row(to, row)) - partition(of_row(from, row))
+        kind.tempered_difference(inputs, of_row(from, row), of_row(to, row))
     });
 }
 

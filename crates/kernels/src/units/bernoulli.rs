@@ -3,7 +3,7 @@
 use super::Keep;
 use crate::activity::{Row, list_line, on_below};
 use crate::lanes::{F32x4, LINE, Line};
-use crate::logistic::{logistic, softplus};
+use crate::logistic::{exp, log, logistic, softplus};
 use crate::random::Stream;
 use crate::sums::total;
 
@@ -64,7 +64,33 @@ pub fn log_partition(inputs: &[f32]) -> f64 {
     }))
 }
 
-/// The same of one unit, in f64.
+/// Terms whose product is taken before its logarithm: each is at most 2, so 2^16 at most.
+const FACTORS: usize = 16;
+
+/// `Σ log(1 + e^(to · x)) − log(1 + e^(from · x))` in nats. With `1 + e^y = e^max(y, 0) · (1 + e^-|y|)`, the second factors
+/// of sixteen units to a lane are multiplied before the logarithm of their quotient is taken; the sums of sixteen are in f32,
+/// further ones in f64, ascending.
+pub fn tempered_difference(inputs: &[f32], from: f32, to: f32) -> f64 {
+    let [one, step] = [1.0, to - from].map(F32x4::splat);
+    let factor = |x: F32x4, scale: f32| one.add(exp(x.abs().mul(F32x4::splat(-scale))));
+    let difference = |chunk: &[f32]| {
+        let (mut linear, mut quotient) = (F32x4::ZERO, [one; 2]);
+        for four in chunk.chunks(4) {
+            let mut x = [0.0; 4];
+            x[..four.len()].copy_from_slice(four);
+            let x = F32x4::new(x);
+            linear = linear.add(x.pick_max(F32x4::ZERO).mul(step));
+            quotient = [
+                quotient[0].mul(factor(x, to)),
+                quotient[1].mul(factor(x, from)),
+            ];
+        }
+        linear.add(log(quotient[0].div(quotient[1]))).to_array()
+    };
+    total((inputs.chunks(4 * FACTORS)).flat_map(|chunk| difference(chunk).map(f64::from)))
+}
+
+/// `log(1 + e^x)` of one unit, in f64.
 pub fn log_partition_f64(x: f64) -> f64 {
     let tail = libm::log1p(libm::exp(-x.abs()));
     if x > 0.0 { x + tail } else { tail }
@@ -73,4 +99,35 @@ pub fn log_partition_f64(x: f64) -> f64 {
 /// σ(x) in f64.
 pub fn mean_f64(x: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tempered_differences_agree_with_terms_in_f64() {
+        for units in [1, 3, 4, 63, 64, 65, 500] {
+            for spread in [0.01f32, 1.0, 30.0, 300.0] {
+                let inputs: Vec<f32> = (0..units)
+                    .map(|k| spread * libm::sinf(k as f32 * 1.7 + spread))
+                    .collect();
+                for (from, to) in [(0.0, 1.0), (0.5, 0.501), (1.0, 0.999), (0.25, 0.75)] {
+                    let at =
+                        |scale: f32, x: f32| log_partition_f64(f64::from(scale) * f64::from(x));
+                    let exact = total(inputs.iter().map(|&x| at(to, x) - at(from, x)));
+                    let found = tempered_difference(&inputs, from, to);
+                    let size = total(
+                        inputs
+                            .iter()
+                            .map(|&x| f64::from(x.abs() * (to - from).abs() + 1.0)),
+                    );
+                    assert!(
+                        (found - exact).abs() < 3e-7 * size,
+                        "{units} {spread} {from} {to}: {found} {exact}"
+                    );
+                }
+            }
+        }
+    }
 }

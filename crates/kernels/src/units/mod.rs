@@ -141,6 +141,18 @@ impl Kind {
         }
     }
 
+    /// Λ(to · x) − Λ(from · x) over a row of total inputs x, nats.
+    pub fn tempered_difference(&self, inputs: &[f32], from: f32, to: f32) -> f64 {
+        if *self == Kind::Bernoulli {
+            return bernoulli::tempered_difference(inputs, from, to);
+        }
+        let at = |scale: f32| {
+            let scaled: Vec<f32> = inputs.iter().map(|x| scale * x).collect();
+            self.log_partition(&scaled)
+        };
+        at(to) - at(from)
+    }
+
     /// How many of a layer's units depend on each other, given their inputs.
     pub fn block(&self, units: usize) -> usize {
         match *self {

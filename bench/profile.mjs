@@ -52,7 +52,9 @@ const counts = threadCounts.length > 0 ? threadCounts : [1, 2];
 const all = new Map();
 for (const threads of counts) all.set(threads, await profile(threads));
 const labels = [...all.get(counts[0]).keys()].sort((a, b) => all.get(counts[0]).get(b) - all.get(counts[0]).get(a));
-console.log(`${workloads[workload].title}\nmilliseconds for each, ${counts.map((threads) => `${threads} thread(s)`).join(', ')}, first / last`);
+console.log(
+  `${workloads[workload].title}\nmilliseconds for each, ${counts.map((threads) => `${threads} thread(s)`).join(', ')}, first / last`,
+);
 for (const label of labels) {
   const times = counts.map((threads) => (all.get(threads).get(label) ?? 0) / PIECES);
   if (times[0] < 1) continue;

@@ -15,10 +15,12 @@ import * as z from 'zod';
 import { WakesleepError } from './errors.js';
 import { duplicateKey, valueAt } from './files/json.js';
 import { boltzmannMachine, deepBeliefNet, deepBoltzmannMachine, rbm, sigmoidBeliefNet } from './graph/constructors.js';
+import { sidesOf } from './graph/deep-boltzmann.js';
 import { type Graph, readGraph } from './graph/graph.js';
-import { machineOf, stackOf } from './graph/machines.js';
+import { labelOf } from './graph/machines.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
 import type { ContrastiveDivergence } from './learn/contrastive-divergence.js';
+import type { DeepBoltzmannLearning } from './learn/deep-boltzmann.js';
 import type { ExactGradient } from './learn/exact-gradient.js';
 import type { ExpectationMaximisation } from './learn/expectation-maximisation.js';
 import type { FastWeights } from './learn/fast-persistent.js';
@@ -182,8 +184,30 @@ const machineTrainers = [
   } satisfies Record<keyof ParallelTempering, z.ZodType>),
 ] as const;
 
+const deepBoltzmannLearning = z.strictObject({
+  type: z.literal('deepBoltzmannLearning'),
+  epochs: trainer.epochs,
+  batchRows: trainer.batchRows,
+  learningRate: rate,
+  optimiser,
+  momentum: share,
+  weightCost: cost,
+  l1Cost: cost,
+  maxNorm: trainer.maxNorm,
+  data: trainer.data,
+  initialBias: trainer.initialBias,
+  centring: trainer.centring,
+  sparsity: trainer.sparsity,
+  averaging: trainer.averaging,
+  meanFieldPasses: count(0, 10_000).optional(),
+  damping: z.number().min(0).lt(1).optional(),
+  gibbsSteps,
+  chains: count(1, 21_845).optional(),
+} satisfies Record<keyof DeepBoltzmannLearning, z.ZodType>);
+
 const algorithm = z.discriminatedUnion('type', [
   ...machineTrainers,
+  deepBoltzmannLearning,
   z.strictObject({
     type: z.literal('exactGradient'),
     epochs: count().optional(),
@@ -204,9 +228,11 @@ const algorithm = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('greedy'),
     phases: z
-      .array(z.discriminatedUnion('type', machineTrainers))
+      .array(z.discriminatedUnion('type', [...machineTrainers, deepBoltzmannLearning]))
       .min(1)
-      .describe('One for each layer above the data, lowest first.'),
+      .describe(
+        'One for each layer above the data, lowest first; for a deep Boltzmann machine one more for all layers.',
+      ),
   }),
 ]);
 
@@ -338,9 +364,8 @@ function checkEvaluations(
     throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: lack, where: 'evaluate' });
   };
   for (const name of evaluate) {
-    if (NEED_LABELS.includes(name) && stackOf(graph).label === undefined)
-      refuse(name, 'a model with a layer of labels');
-    if (name === 'testLikelihood') machineOf(graph, 'The likelihood of test rows');
+    if (NEED_LABELS.includes(name) && labelOf(graph) === undefined) refuse(name, 'a model with a layer of labels');
+    if (name === 'testLikelihood') sidesOf(graph, 'The likelihood of test rows');
     if (name === 'heldOutError' && rows === 0) refuse(name, 'rows in `data.heldOut`');
   }
 }

@@ -18,6 +18,8 @@ export {
 export { type Connection, type Edges, type Graph, type Layer, readGraph } from './graph/graph.js';
 export type { Classification } from './infer/classify.js';
 export type { ConditionalOptions, FillOptions } from './infer/conditional.js';
+export type { LayerStates } from './infer/deep-sampling.js';
+export type { PosteriorOptions } from './infer/mean-field.js';
 export type { SampleOptions } from './infer/sample.js';
 export type { Algorithm } from './learn/algorithm.js';
 export {
@@ -25,6 +27,11 @@ export {
   type ContrastiveDivergenceOptions,
   contrastiveDivergence,
 } from './learn/contrastive-divergence.js';
+export {
+  type DeepBoltzmannLearning,
+  type DeepBoltzmannOptions,
+  deepBoltzmannLearning,
+} from './learn/deep-boltzmann.js';
 export { type ExactGradient, type ExactGradientOptions, exactGradient } from './learn/exact-gradient.js';
 export {
   type ExpectationMaximisation,
@@ -36,7 +43,7 @@ export {
   type FastWeightsOptions,
   fastPersistentContrastiveDivergence,
 } from './learn/fast-persistent.js';
-export { type Greedy, greedy } from './learn/greedy.js';
+export { type Greedy, type GreedyPhase, greedy } from './learn/greedy.js';
 export type { MachineTrainer } from './learn/machine-trainers.js';
 export {
   type ParallelTempering,
@@ -54,7 +61,7 @@ export type { CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/
 export type { Progress, TrainingRecord } from './learn/training.js';
 export { type AnnealedEstimate, type AnnealedOptions, type Bracket, bracketOf } from './likelihood/annealed.js';
 export type { PseudoOptions } from './likelihood/pseudo.js';
-export type { Model, Parameter, Rows } from './model.js';
+export type { BoundOptions, Model, Parameter, Rows } from './model.js';
 export type { LoadOptions } from './runtime/load.js';
 export type { RuntimeInfo } from './runtime/runtime.js';
 export { type BernoulliUnits, bernoulli } from './units/bernoulli.js';

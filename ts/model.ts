@@ -4,10 +4,18 @@ import { Dataset } from './data/dataset.js';
 import type { Engine } from './engine.js';
 import { WakesleepError } from './errors.js';
 import { writeModel } from './files/model-file.js';
+import { isDeepBoltzmannMachine } from './graph/deep-boltzmann.js';
 import { type Graph, layerOf, unitsOf, visibleLayerOf } from './graph/graph.js';
 import { machineOf, stackOf } from './graph/machines.js';
 import { type Classification, classify } from './infer/classify.js';
 import { type ConditionalOptions, conditional, type FillOptions, fillMissing } from './infer/conditional.js';
+import {
+  type PosteriorOptions,
+  posteriorMeans,
+  posteriorOptionNames,
+  readPosterior,
+  reconstructByMeanField,
+} from './infer/mean-field.js';
 import { meansAbove, passThrough, reconstruct } from './infer/passes.js';
 import { type SampleOptions, sample } from './infer/sample.js';
 import { checkData } from './infer/source.js';
@@ -19,16 +27,23 @@ import {
   annealedImportanceSampling,
   annealedImportanceSamplingAsync,
 } from './likelihood/annealed.js';
+import { deepLogLikelihoods, logLikelihoodBounds } from './likelihood/deep-boltzmann.js';
 import { logPartition } from './likelihood/exact.js';
 import { checkEnergies, freeEnergies } from './likelihood/free-energy.js';
 import { type PseudoOptions, pseudoLogLikelihoods } from './likelihood/pseudo.js';
-import { describeValue, integer, seed as readSeed, refuseUnknown } from './options.js';
+import { describeValue, finiteNumber, integer, seed as readSeed, refuseUnknown } from './options.js';
 import { fullParameterName, Parameters } from './parameters.js';
 import { slices } from './runtime/slices.js';
 import { unitType } from './units/index.js';
 
 /** Rows of visible numbers: a data set, `[rows, units]` floats, or a list of rows. */
 export type Rows = Dataset | Float32Array | readonly ArrayLike<number>[];
+
+/** What `logLikelihoodBound()` takes. */
+export interface BoundOptions extends PosteriorOptions {
+  /** log Z, nats; default the exact one, by enumeration. */
+  readonly logPartition?: number;
+}
 
 /** One named tensor of a model. */
 export interface Parameter {
@@ -97,13 +112,20 @@ export class Model {
 
   /**
    * Means of hidden units given visible rows, `[rows, units]`. `layer` names the hidden layer; the default is the
-   * highest one that the data alone determine (below the top of a net with labels).
+   * highest one that the data alone determine (below the top of a net with labels). Of a deep Boltzmann machine they are
+   * those of the factorial posterior, found in `passes` over all layers.
    */
-  meanHidden(visible: Rows, options: { readonly layer?: string } = {}): Float32Array<ArrayBuffer> {
+  meanHidden(visible: Rows, options: { readonly layer?: string } & PosteriorOptions = {}): Float32Array<ArrayBuffer> {
+    const { layer } = options;
+    if (isDeepBoltzmannMachine(this.graph)) {
+      refuseUnknown('meanHidden()', options, ['layer', ...posteriorOptionNames]);
+      const how = readPosterior('meanHidden()', options);
+      return this.#withData(visible, (data) => posteriorMeans(this.parameters, data, layer, how));
+    }
     refuseUnknown('meanHidden()', options, ['layer']);
     const { machines, label } = stackOf(this.graph);
     const highest = machines.at(label === undefined || machines.length === 1 ? -1 : -2)!.upper;
-    return this.#withData(visible, (data) => meansAbove(this.parameters, data, options.layer ?? highest));
+    return this.#withData(visible, (data) => meansAbove(this.parameters, data, layer ?? highest));
   }
 
   /** Drawn states of an RBM's hidden units given visible rows, `[rows, units]`; `seed` is needed. */
@@ -124,8 +146,17 @@ export class Model {
     return this.#pass('sampleVisible()', hidden, 'down', seeded, length);
   }
 
-  /** Means of the visible units after a pass of means to the top and back, `[rows, units]`. */
-  reconstruct(visible: Rows): Float32Array<ArrayBuffer> {
+  /**
+   * Means of the visible units after a pass of means to the top and back, `[rows, units]`; of a deep Boltzmann machine given
+   * the means of the factorial posterior.
+   */
+  reconstruct(visible: Rows, options: PosteriorOptions = {}): Float32Array<ArrayBuffer> {
+    if (isDeepBoltzmannMachine(this.graph)) {
+      refuseUnknown('reconstruct()', options, posteriorOptionNames);
+      const how = readPosterior('reconstruct()', options);
+      return this.#withData(visible, (data) => reconstructByMeanField(this.parameters, data, how));
+    }
+    refuseUnknown('reconstruct()', options, []);
     return this.#withData(visible, (data) => reconstruct(this.parameters, data));
   }
 
@@ -136,7 +167,8 @@ export class Model {
   }
 
   /**
-   * The exact log Z of an RBM, nats, by enumerating one side, or in closed form for two Gaussian layers; `length` is the
+   * The exact log Z of a restricted or deep Boltzmann machine, nats, by enumerating one side (of a deep one the layers of even
+   * or of odd index), or in closed form for two Gaussian layers; `length` is the
    * number of words of a document where the data are counts (default 1). Throws `GRAPH_UNSUITABLE` where both sides have
    * too many states or no finite number of them, and where the model cannot be normalised.
    */
@@ -147,7 +179,8 @@ export class Model {
   }
 
   /**
-   * An estimate of an RBM's log Z by annealed importance sampling, nats, with its uncertainty: `direction: 'reverse'` gives
+   * An estimate of the log Z of a restricted or deep Boltzmann machine by annealed importance sampling, nats, with its
+   * uncertainty: `direction: 'reverse'` gives
    * the other end of the bracket (`bracketOf`). Keeps the thread; throws `GRAPH_UNSUITABLE`.
    */
   annealedLogPartition(options: AnnealedOptions): AnnealedEstimate {
@@ -172,6 +205,8 @@ export class Model {
    * given its length where a row is counts.
    */
   logLikelihood(visible: Rows): Float64Array {
+    if (isDeepBoltzmannMachine(this.graph))
+      return this.#withData(visible, (data) => deepLogLikelihoods(this.parameters, data));
     const layer = visibleLayerOf(this.graph);
     const { units } = layerOf(this.graph, layer);
     if (!unitType(units).countsDraws) {
@@ -187,13 +222,32 @@ export class Model {
     });
   }
 
-  /** Draws rows, `[rows, visible units]`, by Gibbs sampling in the topmost machine and one pass down. */
+  /**
+   * A lower bound on a deep Boltzmann machine's log-likelihood of visible rows, `[rows]`, nats: `E_q[−E] + H(q) − log Z` with the
+   * factorial posterior q that `passes` find (Salakhutdinov and Hinton 2009). `logPartition` is log Z, default the exact one;
+   * an estimate that is too small makes the bound too large. Throws `GRAPH_UNSUITABLE`.
+   */
+  logLikelihoodBound(visible: Rows, options: BoundOptions = {}): Float64Array {
+    const where = 'logLikelihoodBound()';
+    refuseUnknown(where, options, ['logPartition', ...posteriorOptionNames]);
+    const how = readPosterior(where, options);
+    const given = options.logPartition;
+    return this.#withData(visible, (data) => {
+      const logZ = given === undefined ? this.logPartition() : finiteNumber(where, 'logPartition', given);
+      return logLikelihoodBounds(this.parameters, data, logZ, how);
+    });
+  }
+
+  /**
+   * Draws rows, `[rows, visible units]`, by Gibbs sampling in the topmost machine and one pass down, or in all layers of a
+   * deep Boltzmann machine.
+   */
   sample(options: SampleOptions): Float32Array<ArrayBuffer> {
     return sample(this.parameters, options);
   }
 
   /**
-   * Rows of an RBM with the numbers that `mask` leaves out drawn given the others, `[rows, units]`, each row by a chain of
+   * Rows of a restricted or deep Boltzmann machine with the numbers that `mask` leaves out drawn given the others, `[rows, units]`, each row by a chain of
    * its own. `mask` says what is known: one number a unit for all rows alike, or `[rows, units]`; 0 is unknown, and what
    * stands there is not read. Throws `GRAPH_UNSUITABLE`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
    */

@@ -29,6 +29,12 @@ export const INITIAL_WEIGHT_SCALE = 0.01;
 /** Upper units of a panel, as the kernels lay weights out. */
 const PANEL = 16;
 
+/** A direction in which a connection, by its name, counts twice. */
+export interface Doubled {
+  readonly connection: string;
+  readonly direction: 'up' | 'down';
+}
+
 /** A model's tensors. Biases, and weights of listed pairs of units, are vectors padded with zeros to whole lines. */
 export class Parameters {
   private readonly vectors = new Map<string, EngineBuffer>();
@@ -43,6 +49,8 @@ export class Parameters {
   constructor(
     readonly runtime: Runtime,
     readonly graph: Graph,
+    /** Directions in which connections count twice, as machines of a deep Boltzmann machine do when they are pretrained. */
+    private readonly doubled: readonly Doubled[] = [],
   ) {
     try {
       for (const { name, shape } of parameterSpecs(graph)) {
@@ -113,6 +121,12 @@ export class Parameters {
   /** The scaled layer that a parameter belongs to. */
   private scaledOf(name: string): ScaledLayer | undefined {
     return this.scaled.get(name.split('.')[1] ?? '');
+  }
+
+  /** Whether a connection counts twice in a direction. */
+  isDoubled(connection: Connection, direction: 'up' | 'down'): boolean {
+    const name = connectionName(connection);
+    return this.doubled.some((doubled) => doubled.connection === name && doubled.direction === direction);
   }
 
   /** A connection's weights. */

@@ -1,9 +1,12 @@
 /** How training is shown on stderr: a bar with rate and time left on a terminal, a line for each epoch otherwise. */
+
+import { chainOf, isDeepBoltzmannMachine } from '../graph/deep-boltzmann.js';
 import type { Graph } from '../graph/graph.js';
 import { unitsOf } from '../graph/graph.js';
-import { stackOf } from '../graph/machines.js';
+import { type Machine, stackOf } from '../graph/machines.js';
 import type { Algorithm } from '../learn/algorithm.js';
 import type { Run } from '../learn/run.js';
+import { scheduledCount } from '../learn/schedule.js';
 import type { Progress, TrainingRecord } from '../learn/training.js';
 import { duration, withThousands } from './output.js';
 
@@ -146,18 +149,34 @@ class Clock {
 }
 
 function workOf(graph: Graph, algorithm: Algorithm, rows: number): PhaseWork[] {
-  const { machines } = stackOf(graph);
   const phases = algorithm.type === 'greedy' ? algorithm.phases : [algorithm];
   return phases.map((phase, index) => {
-    const { upper, connections } = machines[index]!;
+    const all = phase.type === 'deepBoltzmannLearning';
+    const { upper, connections } = all ? wholeOf(graph) : machineAt(graph, index);
     const batchRows = 'batchRows' in phase ? Math.min(phase.batchRows, rows) : rows;
-    const pairs = connections.reduce((sum, { lower }) => sum + unitsOf(graph, lower) * unitsOf(graph, upper), 0);
+    const pairs = connections.reduce((sum, { lower, upper: above }) => {
+      return sum + unitsOf(graph, lower) * unitsOf(graph, above);
+    }, 0);
     return {
       layer: upper,
       epochs: phase.epochs,
       batches: Math.ceil(rows / batchRows),
       batchRows,
-      weight: pairs * batchRows,
+      // A pass of mean field and a sweep of chains are each as much work as the two passes of a machine.
+      weight: pairs * batchRows * (all ? phase.meanFieldPasses + scheduledCount(phase.gibbsSteps, 0, 0) : 1),
     };
   });
+}
+
+/** All layers of a deep Boltzmann machine, as one piece of work. */
+function wholeOf(graph: Graph): Machine {
+  const { layers, connections } = chainOf(graph, 'Learning all layers');
+  return { upper: layers.at(-1)!, connections };
+}
+
+/** The machine of an index, of a stack or of a deep Boltzmann machine that is pretrained. */
+function machineAt(graph: Graph, index: number): Machine {
+  if (!isDeepBoltzmannMachine(graph)) return stackOf(graph).machines[index]!;
+  const connection = chainOf(graph, 'Pretraining').connections[index]!;
+  return { upper: connection.upper, connections: [connection] };
 }

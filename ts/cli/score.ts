@@ -2,6 +2,8 @@
 import type { Dataset } from '../data/dataset.js';
 import { type Engine, load } from '../engine.js';
 import { WakesleepError } from '../errors.js';
+import { unnormalised } from '../evaluate/evaluate.js';
+import { isDeepBoltzmannMachine } from '../graph/deep-boltzmann.js';
 import { visibleUnitsOf } from '../graph/machines.js';
 import { type AnnealedEstimate, type Bracket, bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
@@ -40,8 +42,10 @@ export async function score(path: string, name: string, options: ScoreArguments,
     // Only binary units take intensities for chances.
     const data = binary ? binaryRows(rows, name, options) : rows;
     output.remark(`${withThousands(data.rows)} rows of ${name}, ${binarisation(data === rows, binary, options)}.`);
+    const deep = isDeepBoltzmannMachine(model.graph);
     if (method === 'pseudo') report(output, 'pseudo-log-likelihood', model.pseudoLogLikelihood(data));
-    else if (method === 'free-energy') report(output, 'minus free energy (log Z is left out)', negated(model, data));
+    else if (method === 'free-energy')
+      report(output, `minus ${deep ? 'variational ' : ''}free energy (log Z is left out)`, unnormalised(model, data));
     else if (method === 'exact') report(output, 'log-likelihood', model.logLikelihood(data));
     else await annealed(engine, model, data, options, output);
     return exitStatus.done;
@@ -63,10 +67,6 @@ function binaryRows(rows: Dataset, name: string, { binarise, seed }: ScoreArgume
 function binarisation(asTheyAre: boolean, binary: boolean, { binarise, seed }: ScoreArguments): string {
   if (asTheyAre) return binary ? 'binary as they are' : 'as they are';
   return binarise === 'sample' ? `binarised by sampling once with seed ${seed}` : 'on from an intensity of 0.5';
-}
-
-function negated(model: Model, data: Dataset): Float64Array {
-  return model.freeEnergy(data).map((energy) => -energy);
 }
 
 interface Moments {
@@ -117,12 +117,14 @@ async function annealed(
   };
   const forward = await run('forward');
   const reverse = options.reverse === true ? await run('reverse') : undefined;
-  const energies = moments(negated(model, data));
-  reportAnnealed(output, energies, data.rows, forward, reverse && bracketOf(forward, reverse));
+  const energies = moments(unnormalised(model, data));
+  const what = `${isDeepBoltzmannMachine(model.graph) ? 'lower bound on the ' : ''}log-likelihood by annealed importance sampling`;
+  reportAnnealed(output, what, energies, data.rows, forward, reverse && bracketOf(forward, reverse));
 }
 
 function reportAnnealed(
   output: Output,
+  quantity: string,
   energies: Moments,
   rows: number,
   forward: AnnealedEstimate,
@@ -135,7 +137,7 @@ function reportAnnealed(
   const warnings = bracket?.warnings ?? forward.warnings;
   output.object({
     type: 'score',
-    quantity: 'log-likelihood by annealed importance sampling',
+    quantity,
     rows,
     mean,
     low,
@@ -146,7 +148,7 @@ function reportAnnealed(
     ...(ends === undefined ? {} : { bracket: ends }),
     warnings,
   });
-  output.line(`${mean.toFixed(2)} nats a row: log-likelihood by annealed importance sampling, ${rows} rows`);
+  output.line(`${mean.toFixed(2)} nats a row: ${quantity}, ${rows} rows`);
   const most = Number.isFinite(high) ? high.toFixed(2) : 'no upper end';
   output.line(`${low.toFixed(2)} to ${most}: log Z less and plus three standard errors of the mean weight`);
   if (ends !== undefined) {

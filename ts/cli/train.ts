@@ -20,7 +20,7 @@ import {
   SHOWN_PER_CLASS,
 } from '../evaluate/evaluate.js';
 import { firstDifference, valueAt } from '../files/json.js';
-import { stackOf } from '../graph/machines.js';
+import { labelOf } from '../graph/machines.js';
 import type { Run } from '../learn/run.js';
 import type { TrainingRecord } from '../learn/training.js';
 import { recipeNamed } from '../recipes/index.js';
@@ -243,7 +243,7 @@ async function generatedOrNone(...given: Parameters<typeof generate>): Promise<G
   try {
     return await generate(...given);
   } catch (error) {
-    const labelled = stackOf(given[0].graph).label !== undefined;
+    const labelled = labelOf(given[0].graph) !== undefined;
     if (labelled || !(error instanceof WakesleepError) || error.code !== 'DIVERGED') throw error;
     return { values: new Float32Array(), classes: 1, rowsPerClass: 0 };
   }
@@ -261,7 +261,7 @@ async function finish(
   const startedAt = performance.now();
   const { model } = run;
   const { seed, evaluate: names } = description.configuration;
-  const hasLabels = stackOf(model.graph).label !== undefined;
+  const hasLabels = labelOf(model.graph) !== undefined;
   const written = folder.writeModel(model.toBytes(), model.updates);
   // A chain's draws do not depend on how many there are, so the picture is the same either way.
   const rowsPerClass = names.includes('recognisedSamples') || !hasLabels ? SAMPLES_PER_CLASS : SHOWN_PER_CLASS;

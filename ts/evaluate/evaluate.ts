@@ -5,8 +5,9 @@
 import type { Evaluation } from '../config.js';
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
-import { unitsOf, weightName } from '../graph/graph.js';
-import { stackOf, visibleUnitsOf } from '../graph/machines.js';
+import { isDeepBoltzmannMachine, sidesOf } from '../graph/deep-boltzmann.js';
+import { unitsOf, visibleLayerOf, weightName } from '../graph/graph.js';
+import { labelOf, visibleUnitsOf } from '../graph/machines.js';
 import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
 import { unitType } from '../units/index.js';
@@ -38,7 +39,7 @@ export interface EvaluationResults {
   heldOutErrorPercent?: number;
   /**
    * Nats a test row, binarised by sampling once where units are binary: exact where one side has few states, or else by
-   * annealed importance sampling with the ends of its bracket.
+   * annealed importance sampling with the ends of its bracket; of a deep Boltzmann machine the variational lower bound.
    */
   testNats?: number;
   testNatsLow?: number;
@@ -101,9 +102,19 @@ export async function evaluate(
 /** Chains and steps of the annealing, and sweeps before its reverse. */
 const CHAINS = 200;
 const TEMPERATURES = 10_000;
+const TEMPERATURES_DEEP = 20_000;
 const SWEEPS = 5000;
 /** Hidden units that are enumerated rather than annealed. */
 const MOST_ENUMERATED = 20;
+
+/**
+ * What a model says of each row but for its log Z, nats: minus the free energy, or minus the variational one of a deep
+ * Boltzmann machine, which makes a lower bound.
+ */
+export function unnormalised(model: Model, rows: Dataset): Float64Array {
+  if (isDeepBoltzmannMachine(model.graph)) return model.logLikelihoodBound(rows, { logPartition: 0 });
+  return model.freeEnergy(rows).map((energy) => -energy);
+}
 
 /** The log-likelihood of test rows, and where log Z lies between. */
 async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause: Pause) {
@@ -111,14 +122,16 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
   const binary = unitType(units).binary(units);
   const whole = test.isBinary() || !binary;
   const rows = whole ? test : test.binarised({ method: 'sample', seed: model.seed });
-  const { upper } = stackOf(model.graph).machines[0]!;
-  const enumerable = unitsOf(model.graph, upper) <= MOST_ENUMERATED;
-  const nats = enumerable ? model.logLikelihood(rows) : model.freeEnergy(rows).map((energy) => -energy);
+  const { uppers } = sidesOf(model.graph, 'The likelihood of test rows');
+  const enumerable = uppers.reduce((sum, layer) => sum + unitsOf(model.graph, layer), 0) <= MOST_ENUMERATED;
+  const deep = isDeepBoltzmannMachine(model.graph);
+  const nats = enumerable && !deep ? model.logLikelihood(rows) : unnormalised(model, rows);
   const mean = nats.reduce((sum, x) => sum + x, 0) / rows.rows;
   if (rows !== test) rows.free();
-  if (enumerable) return { testNats: mean };
+  if (enumerable) return { testNats: deep ? mean - model.logPartition() : mean };
   const base = binary ? { base: train } : {};
-  const given = { seed: model.seed, chains: CHAINS, temperatures: TEMPERATURES, ...base };
+  const temperatures = deep ? TEMPERATURES_DEEP : TEMPERATURES;
+  const given = { seed: model.seed, chains: CHAINS, temperatures, ...base };
   await pause();
   const forward = await model.annealedLogPartitionAsync(given);
   await pause();
@@ -130,7 +143,8 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
 
 /** Weights of the lowest hidden units, `[hidden units, visible units]`. */
 export function firstLayerFilters(model: Model): Float32Array {
-  const connection = stackOf(model.graph).machines[0]!.connections[0]!;
+  const visible = visibleLayerOf(model.graph);
+  const connection = model.graph.connections.find(({ lower }) => lower === visible)!;
   return model.parameter(weightName(connection)).values();
 }
 
@@ -140,7 +154,7 @@ export async function generate(
   options: { readonly seed: number; readonly rowsPerClass: number; readonly sweeps: number },
   pause: Pause,
 ): Promise<Generated> {
-  const { visible, label } = stackOf(model.graph);
+  const [visible, label] = [visibleLayerOf(model.graph), labelOf(model.graph)];
   const { seed, rowsPerClass, sweeps } = options;
   const classes = label === undefined ? 1 : unitsOf(model.graph, label);
   const values = new Float32Array(classes * rowsPerClass * unitsOf(model.graph, visible));

@@ -5,7 +5,7 @@
  * from below. A plain RBM is one machine; a deep belief net is a stack of them, bottom first, the last undirected.
  */
 import { type Units, unitType } from '../units/index.js';
-import { type Connection, connectionName, type Graph, layerOf, unsuitable } from './graph.js';
+import { type Connection, connectionName, type Graph, layerOf, unsuitable, visibleLayerOf } from './graph.js';
 
 /** One upper layer and the connections down from it, in the graph's order. */
 export interface Machine {
@@ -57,9 +57,16 @@ export function stackOf(graph: Graph): Stack {
   return { machines, visible, label };
 }
 
+/** The layer that holds labels: one beside the visible layer that no connection leads up to; undefined without one. */
+export function labelOf(graph: Graph): string | undefined {
+  const visible = visibleLayerOf(graph);
+  const leads = (name: string, side: 'lower' | 'upper') => graph.connections.some((joined) => joined[side] === name);
+  return graph.layers.find(({ name }) => name !== visible && leads(name, 'lower') && !leads(name, 'upper'))?.name;
+}
+
 /** The units of the layer that holds the data. */
 export function visibleUnitsOf(graph: Graph): Units {
-  return layerOf(graph, stackOf(graph).visible).units;
+  return layerOf(graph, visibleLayerOf(graph)).units;
 }
 
 /** The one machine of a restricted Boltzmann machine; throws `GRAPH_UNSUITABLE` for deeper graphs. */
@@ -77,8 +84,8 @@ export function machineOf(graph: Graph, what: string): Machine {
 }
 
 /** Refuses a machine whose data are counts of rows of different lengths; `why` says what does not know them. */
-export function refuseCounts(graph: Graph, machine: Machine, why: string): void {
-  for (const { lower } of machine.connections) {
+export function refuseCounts(graph: Graph, { connections }: Pick<Machine, 'connections'>, why: string): void {
+  for (const { lower } of connections) {
     const { units } = layerOf(graph, lower);
     const type = unitType(units);
     if (type.countsDraws) throw unsuitable(`${why}; the layer \`${lower}\` has ${type.describe(units)}.`, lower);

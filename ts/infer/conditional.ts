@@ -1,13 +1,15 @@
 /**
- * Drawing part of a row given the rest, in a restricted Boltzmann machine: every row has a chain of its own, in which what
- * is known is clamped. Labels, where the machine joins them, are free.
+ * Drawing part of a row given the rest, in a restricted or deep Boltzmann machine: every row has a chain of its own, in which
+ * what is known is clamped. Labels, where the machine joins them, are free.
  */
 import type { Dataset } from '../data/dataset.js';
-import { biasName } from '../graph/graph.js';
+import { isDeepBoltzmannMachine } from '../graph/deep-boltzmann.js';
+import { biasName, visibleLayerOf } from '../graph/graph.js';
 import { machineOf, stackOf } from '../graph/machines.js';
 import { integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import { Completion } from './completion.js';
+import { sampleDeep } from './deep-sampling.js';
 import { LayerState } from './layer-state.js';
 
 /** What `conditional()` takes beside rows and mask. */
@@ -43,6 +45,10 @@ export function conditional(
   const seed = readSeed(where, options.seed);
   const sweeps = integer(where, 'sweeps', options.sweeps ?? 1000, SWEEPS);
   const give = oneOf(where, 'give', options.give ?? 'states', ['states', 'means'] as const);
+  if (isDeepBoltzmannMachine(parameters.graph)) {
+    const clamp = { [visibleLayerOf(parameters.graph)]: data.values() };
+    return sampleDeep(parameters, { rows: data.rows, sweeps, seed, give, layer: undefined, clamp, start: {} });
+  }
   return throughChains(parameters, data, seed, { sweeps, from: sweeps }, ({ states, means }) =>
     give === 'states' ? states() : means(),
   );

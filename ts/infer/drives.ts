@@ -8,8 +8,14 @@ import type { Drive, LayerState, Settling } from './layer-state.js';
 export function upwardDrives(parameters: Parameters, machine: Machine, lowers: readonly LayerState[]): Drive[] {
   return lowers.map((source) => {
     const connection = machine.connections.find((candidate) => candidate.lower === source.name)!;
-    return { source, states: true, weights: parameters.weight(weightName(connection)), direction: 'up' };
+    return upwardDrive(parameters, connection, source);
   });
+}
+
+/** A connection as the drive of its upper layer, by what is listed in `source` or, without a list, by its means. */
+export function upwardDrive(parameters: Parameters, connection: Connection, source: LayerState): Drive {
+  const weights = parameters.weight(weightName(connection));
+  return { source, states: true, weights, direction: 'up', twice: parameters.isDoubled(connection, 'up') };
 }
 
 /** A connection as the drive of its lower layer, by what is listed in `source` (`states`) or by its means. */
@@ -19,7 +25,24 @@ export function downwardDrive(
   source: LayerState,
   states: boolean,
 ): Drive {
-  return { source, states, weights: parameters.weight(weightName(connection)), direction: 'down' };
+  const weights = parameters.weight(weightName(connection));
+  return { source, states, weights, direction: 'down', twice: parameters.isDoubled(connection, 'down') };
+}
+
+/** What drives the layer `target`: those of `sources` that connections join it to, from either side. */
+export function drivesOf(
+  parameters: Parameters,
+  connections: readonly Connection[],
+  target: string,
+  sources: readonly LayerState[],
+): Drive[] {
+  return connections.flatMap((connection) => {
+    const other = connection.upper === target ? connection.lower : connection.upper;
+    const source = sources.find(({ name }) => name === other);
+    if (source === undefined || (connection.upper !== target && connection.lower !== target)) return [];
+    if (connection.upper === target) return [upwardDrive(parameters, connection, source)];
+    return [downwardDrive(parameters, connection, source, true)];
+  });
 }
 
 /** A machine's upper layer given its lower ones. */

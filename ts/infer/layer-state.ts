@@ -24,6 +24,8 @@ export interface Drive {
   readonly states: boolean;
   readonly weights: Weights;
   readonly direction: 'up' | 'down';
+  /** Whether it counts twice, as if the source were there two times; default once. */
+  readonly twice?: boolean;
 }
 
 /** How a total input is settled. */
@@ -172,7 +174,8 @@ export class LayerState {
   }
 
   /** Total input from one or more layers and the bias, then what the unit type makes of it. */
-  infer(drives: readonly Drive[], bias: EngineBuffer, settling: Settling): void {
+  infer(given: readonly Drive[], bias: EngineBuffer, settling: Settling): void {
+    const drives = given.flatMap((drive) => (drive.twice ? [drive, drive] : [drive]));
     const draw = this.prepareDraw(settling);
     this.setRows(drives[0]!.source.activity.rows);
     const counted = drives.find(({ source }) => source.countsDraws && !this.countsDraws)?.source;
@@ -261,6 +264,18 @@ export class LayerState {
       chosen,
       out.handle,
     );
+  }
+
+  /** `values ← values + damping · (before − values)`, with what `values()` gave before: the layer counts by its values. */
+  damp(runtime: Runtime, before: Float32Array, damping: number): void {
+    const { address, rows, stride, units } = this.activity;
+    const values = runtime.views.floats(address, rows * stride);
+    for (let row = 0; row < rows; row += 1) {
+      for (let unit = 0; unit < units; unit += 1) {
+        const place = row * stride + unit;
+        values[place]! += damping * (before[row * units + unit]! - values[place]!);
+      }
+    }
   }
 
   /** A copy of the values, `[rows, units]`. */

@@ -1,15 +1,18 @@
 /**
- * Drawing from a model: Gibbs sampling in the topmost machine, with labels clamped or free, then one pass down.
+ * Drawing from a model: a deep Boltzmann machine by block Gibbs sampling in all layers (`deep-sampling.ts`), others by Gibbs
+ * sampling in the topmost machine, with labels clamped or free, then one pass down.
  *
  * 1. The lower layers of the topmost machine start from their biases alone, the label from its clamp.
  * 2. Each sweep draws the upper layer given the lower ones, then the lower ones given it; a clamped label stays.
  * 3. From the last states each tied layer below is drawn in turn; the visible layer gives means or states.
  */
 import { WakesleepError } from '../errors.js';
+import { isDeepBoltzmannMachine } from '../graph/deep-boltzmann.js';
 import { biasName, layerOf, unitsOf, upwardBiasName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
 import { integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
+import { type LayerStates, sampleDeep } from './deep-sampling.js';
 import { downwardDrive, upwardDrives } from './drives.js';
 import { LayerState } from './layer-state.js';
 import { givenOut } from './passes.js';
@@ -22,8 +25,15 @@ export interface SampleOptions {
   readonly sweeps?: number;
   /** The seed of all draws, 0 to 2^53 − 1; there is no default. */
   readonly seed: number;
-  /** `{ label: 3 }` for all rows, or `{ label: [0, 1, ...] }`, one for each row. */
-  readonly clamp?: { readonly label: number | ArrayLike<number> };
+  /**
+   * `{ label: 3 }` for all rows, or `{ label: [0, 1, ...] }`, one for each row. Of a deep Boltzmann machine any layers by
+   * name, `{ h2: states }`: one number a unit for all rows alike, or `[rows, units]`; units that are NaN are free.
+   */
+  readonly clamp?: { readonly [layer: string]: number | ArrayLike<number> };
+  /** Of a deep Boltzmann machine: states that chains start from, by layer, as in `clamp`; others start from their biases. */
+  readonly start?: LayerStates;
+  /** Of a deep Boltzmann machine: the layer that is given, default the visible one. */
+  readonly layer?: string;
   /** Words of each document, where the visible layer counts them; default 1. */
   readonly length?: number;
   /** Whether the visible layer gives `means` (default) or drawn `states`. */
@@ -33,12 +43,19 @@ export interface SampleOptions {
 /** Draws rows, `[rows, visible units]`; throws `OPTION_INVALID`, `GRAPH_UNSUITABLE`, `DIVERGED`. */
 export function sample(parameters: Parameters, options: SampleOptions): Float32Array<ArrayBuffer> {
   const where = 'sample()';
-  refuseUnknown(where, options, ['rows', 'sweeps', 'seed', 'clamp', 'give', 'length']);
+  const deep = isDeepBoltzmannMachine(parameters.graph);
+  const more = deep ? ['start', 'layer'] : [];
+  refuseUnknown(where, options, ['rows', 'sweeps', 'seed', 'clamp', 'give', 'length', ...more]);
   const rows = integer(where, 'rows', options.rows ?? 1, { atLeast: 1 });
   const sweeps = integer(where, 'sweeps', options.sweeps ?? 1000, { atLeast: 1, atMost: 2 ** 32 - 2 });
   const seed = readSeed(where, options.seed);
   const give = oneOf(where, 'give', options.give ?? 'means', ['means', 'states'] as const);
   const length = integer(where, 'length', options.length ?? 1, { atLeast: 1, atMost: 2 ** 24 });
+  if (deep) {
+    const clamp = (options.clamp ?? {}) as LayerStates;
+    const { layer, start = {} } = options;
+    return sampleDeep(parameters, { rows, sweeps, seed, give, layer, clamp, start });
+  }
   const { graph, runtime } = parameters;
   const { machines, label } = stackOf(graph);
   const labels = readClamp(parameters, label, options.clamp, rows);
@@ -106,7 +123,8 @@ function readClamp(
     const message = `The layer \`${label}\` must be one softmax group to be clamped to a class.`;
     throw new WakesleepError('GRAPH_UNSUITABLE', message, { where: label });
   }
-  const given = typeof clamp.label === 'number' ? new Array<number>(rows).fill(clamp.label) : Array.from(clamp.label);
+  const asked = clamp.label!;
+  const given = typeof asked === 'number' ? new Array<number>(rows).fill(asked) : Array.from(asked);
   if (given.length !== rows) {
     const message = `\`clamp.label\` has ${given.length} labels for ${rows} rows.`;
     throw new WakesleepError('SHAPE_MISMATCH', message, { given: given.length, wanted: String(rows), where });

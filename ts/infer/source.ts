@@ -5,7 +5,7 @@
 
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
-import { type Graph, layerOf, upwardBiasName, weightName } from '../graph/graph.js';
+import { type Graph, layerOf, upwardBiasName } from '../graph/graph.js';
 import { type Stack, stackOf } from '../graph/machines.js';
 import { noiseStream, type purposes } from '../noise.js';
 import type { Parameters } from '../parameters.js';
@@ -14,6 +14,7 @@ import { unitType } from '../units/index.js';
 import type { Range } from '../units/unit.js';
 import type { Stream } from '../wasm/st.js';
 import { Completion } from './completion.js';
+import { upwardDrive } from './drives.js';
 import { LayerState } from './layer-state.js';
 
 /** What is passed on: drawn states, or the numbers as probabilities and means. */
@@ -74,13 +75,15 @@ export class Source {
 
   /** Reads data-set rows `order[first .. first + rows]` and sends them up; draws belong to `update`. */
   read(order: EngineBuffer, first: number, rows: number, update: number): void {
-    if (this.options.passing === 'states' && this.visible.drawsData) {
-      this.binarise.at(update, 0);
-      this.visible.gatherStates(this.data, order, first, rows, this.binarise);
-    } else {
-      this.visible.gather(this.data, order, first, rows);
-      this.parameters.scaledLayer(this.visible.name)?.takeIn(this.visible);
-    }
+    gatherRows(
+      this.parameters,
+      this.visible,
+      this.data,
+      { order, first, rows },
+      this.options.passing,
+      this.binarise,
+      update,
+    );
     this.label?.gatherLabels(this.data.labelMemory(), order, first, rows);
     this.completeRows(order, first, update);
     this.sendUp(update);
@@ -104,9 +107,8 @@ export class Source {
     let below = this.visible;
     this.above.forEach((layer, index) => {
       const connection = this.stack.machines[index]!.connections[0]!;
-      const weights = this.parameters.weight(weightName(connection));
       const bias = this.parameters.bias(upwardBiasName(graph, layer.name));
-      const driven = { source: below, states: true, weights, direction: 'up' as const };
+      const driven = upwardDrive(this.parameters, connection, below);
       layer.infer([driven], bias, states ? { keep: 'means', draw: { update, sweep: 0 } } : { keep: 'means' });
       below = layer;
     });
@@ -117,6 +119,32 @@ export class Source {
     for (const layer of [this.visible, ...this.above, this.label]) layer?.free();
     this.binarise.free();
     this.completion?.free();
+  }
+}
+
+/** Which rows of a data set: `order[first .. first + rows]`. */
+export interface RowRange {
+  readonly order: EngineBuffer;
+  readonly first: number;
+  readonly rows: number;
+}
+
+/** Reads rows into the layer that holds the data: as they are or, where states are passed on, drawn by `binarise` at `update`. */
+export function gatherRows(
+  parameters: Parameters,
+  visible: LayerState,
+  data: Dataset,
+  { order, first, rows }: RowRange,
+  passing: Passing,
+  binarise: Stream,
+  update: number,
+): void {
+  if (passing === 'states' && visible.drawsData) {
+    binarise.at(update, 0);
+    visible.gatherStates(data, order, first, rows, binarise);
+  } else {
+    visible.gather(data, order, first, rows);
+    parameters.scaledLayer(visible.name)?.takeIn(visible);
   }
 }
 

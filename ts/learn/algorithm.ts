@@ -3,6 +3,12 @@ import { WakesleepError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { machineOf } from '../graph/machines.js';
 import { isPlainObject, nearestName } from '../options.js';
+import {
+  checkDeepBoltzmann,
+  type DeepBoltzmannLearning,
+  deepBoltzmannLearning,
+  runDeepBoltzmann,
+} from './deep-boltzmann.js';
 import { type ExactGradient, exactGradient, runExactGradient } from './exact-gradient.js';
 import {
   checkMixture,
@@ -10,12 +16,12 @@ import {
   expectationMaximisation,
   runExpectationMaximisation,
 } from './expectation-maximisation.js';
-import { checkPhases, type Greedy, greedy, runGreedy } from './greedy.js';
+import { checkPhases, type Greedy, type GreedyPhase, greedy, runGreedy } from './greedy.js';
 import { type MachineTrainer, machineTrainers, runMachineTrainer } from './machine-trainers.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** Any algorithm, as plain data. */
-export type Algorithm = MachineTrainer | ExactGradient | ExpectationMaximisation | Greedy;
+export type Algorithm = MachineTrainer | ExactGradient | ExpectationMaximisation | Greedy | DeepBoltzmannLearning;
 
 /** What an algorithm's type must answer. */
 interface AlgorithmType<A extends Algorithm> {
@@ -57,9 +63,14 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
   },
   greedy: {
     read: ({ phases }) =>
-      greedy(Array.isArray(phases) ? (phases.map(readAlgorithm) as MachineTrainer[]) : (phases as never)),
+      greedy(Array.isArray(phases) ? (phases.map(readAlgorithm) as GreedyPhase[]) : (phases as never)),
     check: checkPhases,
     run: (training, algorithm) => runGreedy(training, algorithm),
+  },
+  deepBoltzmannLearning: {
+    read: (options) => deepBoltzmannLearning(options),
+    check: (graph) => void checkDeepBoltzmann(graph),
+    run: (training, algorithm) => runDeepBoltzmann(training, algorithm),
   },
 };
 

@@ -1,5 +1,5 @@
 /**
- * Running averages of a machine's parameters over updates (Polyak and Juditsky 1992). After update t the average takes the
+ * Running averages of parameters over updates (Polyak and Juditsky 1992). After update t the average takes the
  * share `max(1 − decay, 1 / t)` of what is new, so that the first ones are averaged evenly and the start is forgotten.
  */
 import type { Machine } from '../graph/machines.js';
@@ -8,7 +8,18 @@ import { created, readFloats, withFloats } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Weights } from '../wasm/st.js';
 
-/** The averages of one machine. */
+/** What the names of averages in a checkpoint begin with. */
+const STATE = 'average.';
+
+/** The parameters of one machine that are averaged. */
+export function averagedNames(parameters: Parameters, machine: Machine): string[] {
+  const logVariances = machine.connections
+    .filter(({ lower }) => parameters.scaledLayer(lower)?.logVariance !== undefined)
+    .map(({ lower }) => `layers.${lower}.log_variance`);
+  return [...machineParameterNames(parameters.graph, machine), ...logVariances];
+}
+
+/** The averages of parameters. */
 export class Averages {
   private readonly weights = new Map<string, Weights>();
   private readonly biases = new Map<string, EngineBuffer>();
@@ -16,14 +27,11 @@ export class Averages {
   /** All zero, until the first step; throws `OUT_OF_MEMORY`. */
   constructor(
     private readonly parameters: Parameters,
-    machine: Machine,
+    names: readonly string[],
     private readonly decay: number,
   ) {
     const { runtime } = parameters;
-    const logVariances = machine.connections
-      .filter(({ lower }) => parameters.scaledLayer(lower)?.logVariance !== undefined)
-      .map(({ lower }) => `layers.${lower}.log_variance`);
-    for (const name of [...machineParameterNames(parameters.graph, machine), ...logVariances]) {
+    for (const name of names) {
       const [units, lower] = parameters.specOf(name).shape as [number, number?];
       if (lower === undefined) this.biases.set(name, allocateVector(runtime, units));
       else this.weights.set(name, created(runtime, 'averages', runtime.kernels.Weights.create(lower, units)));
@@ -45,8 +53,13 @@ export class Averages {
     for (const [name, values] of this.tensors()) this.parameters.write(name, values);
   }
 
+  /** The averages for a checkpoint: `average.` and the names of their parameters. */
+  state(): Map<string, Float32Array> {
+    return new Map([...this.tensors()].map(([name, values]) => [STATE + name, values]));
+  }
+
   /** The averages by the names of their parameters. */
-  tensors(): Map<string, Float32Array> {
+  private tensors(): Map<string, Float32Array> {
     const tensors = new Map<string, Float32Array>();
     for (const [name, average] of this.biases) {
       tensors.set(name, new Float32Array(average.floats().subarray(0, this.parameters.specOf(name).shape[0])));
@@ -61,9 +74,9 @@ export class Averages {
 
   /** Takes the averages of a checkpoint. */
   restore(tensors: ReadonlyMap<string, Float32Array>): void {
-    for (const [name, average] of this.biases) average.floats().set(tensors.get(name)!);
+    for (const [name, average] of this.biases) average.floats().set(tensors.get(STATE + name)!);
     for (const [name, average] of this.weights) {
-      withFloats(this.parameters.runtime, tensors.get(name)!, (held) => average.write(held.handle));
+      withFloats(this.parameters.runtime, tensors.get(STATE + name)!, (held) => average.write(held.handle));
     }
   }
 

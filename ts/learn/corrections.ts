@@ -4,17 +4,18 @@
  *
  * Centred (Melchior, Fischer and Wiskott 2016, in the parameters of the ordinary machine), with offsets μ of lower and λ of
  * upper units: `∇W = ⟨(v − μ)(h − λ)⟩ of the data − ⟨·⟩ of the model`, `∇b = ⟨v⟩ − ⟨v⟩ − ∇W λ`, `∇c = ⟨h⟩ − ⟨h⟩ − ∇Wᵀ μ`.
- * The offsets are running means over batches: of the data and of the hidden means given it.
+ * The offsets are running means over batches: of the data and of the hidden means given it. A layer that several connections
+ * join feels the sum of what they send to its biases (Montavon and Müller 2012, for deep Boltzmann machines).
  *
  * Sparsity (Hinton 2010, section 11): total inputs of upper unit j feel `s_j = cost · (target − q_j)`, q the running mean of
- * its activity: `∇c_j += s_j`, `∇W_ij += ⟨v_i⟩ s_j`.
+ * its activity: `∇c_j += s_j`, `∇W_ij += ⟨v_i⟩ s_j` for the connections from below.
  */
-import { unitsOf } from '../graph/graph.js';
-import type { Machine } from '../graph/machines.js';
+import { type Connection, unitsOf } from '../graph/graph.js';
 import type { LayerState } from '../infer/layer-state.js';
 import { allocateVector, type Parameters } from '../parameters.js';
-import type { Corrections, Phase } from './machine-update.js';
+import type { Corrections } from './machine-update.js';
 import type { CompleteTrainerOptions } from './trainer-options.js';
+import type { Sides } from './updates.js';
 
 type Options = Pick<CompleteTrainerOptions, 'centring' | 'sparsity'>;
 type Vector = Float32Array<ArrayBuffer>;
@@ -23,28 +24,37 @@ type Vector = Float32Array<ArrayBuffer>;
 export class GradientCorrections {
   /** By the name of the layer, for centring. */
   private readonly offsets = new Map<string, Vector>();
-  private activity: Vector | undefined;
+  /** By the name of the upper layer, for sparsity. */
+  private readonly activities = new Map<string, Vector>();
+  private readonly uppers: readonly string[];
 
   private constructor(
     private readonly parameters: Parameters,
-    private readonly machine: Machine,
+    private readonly connections: readonly Connection[],
     private readonly options: Options,
-  ) {}
+  ) {
+    this.uppers = [...new Set(connections.map(({ upper }) => upper))];
+  }
 
-  /** What computes the corrections, or `undefined` where no option asks for any. */
-  static of(parameters: Parameters, machine: Machine, options: Options): GradientCorrections | undefined {
+  /** What computes the corrections, or `undefined` where no option asks for any; a lower layer has one connection upward. */
+  static of(
+    parameters: Parameters,
+    connections: readonly Connection[],
+    options: Options,
+  ): GradientCorrections | undefined {
     if (options.centring === null && options.sparsity === null) return undefined;
-    return new GradientCorrections(parameters, machine, options);
+    return new GradientCorrections(parameters, connections, options);
   }
 
   /** The corrections of one batch. */
-  of(positive: Phase, negative: Phase): Corrections {
-    const { machine, options } = this;
-    const rows = positive.upper.activity.rows;
+  of(positive: Sides, negative: Sides): Corrections {
+    const { connections, options } = this;
+    const [[first]] = [...positive.values()] as [[LayerState, boolean]];
+    const { rows } = first.activity;
     const sums = { positive: this.sums(positive), negative: this.sums(negative) };
     const difference = new Map<string, Vector>();
     for (const [name, sum] of sums.positive) difference.set(name, subtract(sum, sums.negative.get(name)!));
-    const weights = new Map<string, [Vector, Vector][]>(machine.connections.map(({ lower }) => [lower, []]));
+    const weights = new Map<string, [Vector, Vector][]>(connections.map(({ lower }) => [lower, []]));
     const biases = difference;
     if (options.centring !== null) this.centre(positive, negative, sums.positive, difference, weights, rows);
     if (options.sparsity !== null) this.addSparsity(sums.positive, weights, biases, rows);
@@ -53,10 +63,9 @@ export class GradientCorrections {
   }
 
   /** Sums over cases of every layer's units. */
-  private sums(phase: Phase): Map<string, Vector> {
+  private sums(phase: Sides): Map<string, Vector> {
     const sums = new Map<string, Vector>();
-    for (const lower of phase.lowers) sums.set(lower.name, this.columnSums(lower, phase.states));
-    sums.set(this.machine.upper, this.columnSums(phase.upper, false));
+    for (const [name, [layer, states]] of phase) sums.set(name, this.columnSums(layer, states));
     return sums;
   }
 
@@ -78,53 +87,44 @@ export class GradientCorrections {
   }
 
   private centre(
-    positive: Phase,
-    negative: Phase,
+    positive: Sides,
+    negative: Sides,
     data: Map<string, Vector>,
     difference: Map<string, Vector>,
     weights: Map<string, [Vector, Vector][]>,
     rows: number,
   ): void {
-    const { upper } = this.machine;
     for (const [name, sum] of data) this.moveOffset(name, sum, rows);
-    const offset = this.offsets.get(upper)!;
     // Σ over cases of (v − μ)((h − λ)·λ) and of (h − λ)((v − μ)·μ): what ∇W sends to the biases.
     const plain = new Map([...difference].map(([name, sum]) => [name, sum.slice()]));
     for (const [sign, phase] of [
       [-1, positive],
       [1, negative],
     ] as const) {
-      this.addProjections(sign, phase.upper, false, phase.lowers, phase.states, difference);
-      for (const lower of phase.lowers) {
-        this.addProjections(sign, lower, phase.states, [phase.upper], false, difference);
+      for (const { lower, upper } of this.connections) {
+        this.addProjection(sign, phase, upper, lower, difference);
+        this.addProjection(sign, phase, lower, upper, difference);
       }
     }
-    for (const { lower } of this.machine.connections) {
-      const mean = this.offsets.get(lower)!;
+    for (const { lower, upper } of this.connections) {
+      const [mean, offset] = [this.offsets.get(lower)!, this.offsets.get(upper)!];
       const minus = (vector: Vector) => vector.map((x) => -x);
       weights.get(lower)!.push([mean, minus(plain.get(upper)!)], [minus(plain.get(lower)!), offset]);
     }
   }
 
-  /** `difference[target] += sign · Σ_r (t_r − offset) ((s_r − offset)·offset)` for source s and each target t. */
-  private addProjections(
-    sign: number,
-    source: LayerState,
-    sourceStates: boolean,
-    targets: readonly LayerState[],
-    targetStates: boolean,
-    difference: Map<string, Vector>,
-  ): void {
+  /** `difference[target] += sign · Σ_r (t_r − offset) ((s_r − offset)·offset)` for source s and target t. */
+  private addProjection(sign: number, phase: Sides, from: string, to: string, difference: Map<string, Vector>): void {
+    const [source, sourceStates] = phase.get(from)!;
+    const [target, targetStates] = phase.get(to)!;
     const factors = this.projections(source, sourceStates);
     let total = 0;
     for (const [row, factor] of factors.entries()) total += factor * source.rowWeight(row);
-    for (const target of targets) {
-      const sums = this.columnSums(target, targetStates, factors);
-      const offset = this.offsets.get(target.name)!;
-      const gradient = difference.get(target.name)!;
-      for (let unit = 0; unit < gradient.length; unit += 1) {
-        gradient[unit]! += sign * (sums[unit]! - total * offset[unit]!);
-      }
+    const sums = this.columnSums(target, targetStates, factors);
+    const offset = this.offsets.get(to)!;
+    const gradient = difference.get(to)!;
+    for (let unit = 0; unit < gradient.length; unit += 1) {
+      gradient[unit]! += sign * (sums[unit]! - total * offset[unit]!);
     }
   }
 
@@ -161,30 +161,42 @@ export class GradientCorrections {
     rows: number,
   ): void {
     const { target, cost, decay } = this.options.sparsity!;
-    const mean = data.get(this.machine.upper)!.map((x) => x / rows);
-    this.activity = this.activity?.map((q, unit) => decay * q + (1 - decay) * mean[unit]!) ?? mean;
-    const push = this.activity.map((q) => cost * (target - q));
-    const gradient = biases.get(this.machine.upper)!;
-    for (let unit = 0; unit < push.length; unit += 1) gradient[unit]! += rows * push[unit]!;
-    for (const { lower } of this.machine.connections) weights.get(lower)!.push([data.get(lower)!, push]);
+    for (const upper of this.uppers) {
+      const mean = data.get(upper)!.map((x) => x / rows);
+      const activity = this.activities.get(upper)?.map((q, unit) => decay * q + (1 - decay) * mean[unit]!) ?? mean;
+      this.activities.set(upper, activity);
+      const push = activity.map((q) => cost * (target - q));
+      const gradient = biases.get(upper)!;
+      for (let unit = 0; unit < push.length; unit += 1) gradient[unit]! += rows * push[unit]!;
+      for (const connection of this.connections) {
+        if (connection.upper === upper) weights.get(connection.lower)!.push([data.get(connection.lower)!, push]);
+      }
+    }
+  }
+
+  /** The name under which a checkpoint keeps the running activity of an upper layer. */
+  private activityName(upper: string): string {
+    return this.uppers.length === 1 ? 'activity' : `activity.${upper}`;
   }
 
   /** Running means, for a checkpoint. */
   tensors(): Map<string, Float32Array> {
     const tensors = new Map<string, Float32Array>();
     for (const [name, offset] of this.offsets) tensors.set(`offset.${name}`, offset);
-    if (this.activity !== undefined) tensors.set('activity', this.activity);
+    for (const [upper, activity] of this.activities) tensors.set(this.activityName(upper), activity);
     return tensors;
   }
 
   /** Takes the running means of a checkpoint. */
   restore(tensors: ReadonlyMap<string, Float32Array>): void {
-    for (const name of [...this.machine.connections.map(({ lower }) => lower), this.machine.upper]) {
+    for (const name of new Set(this.connections.flatMap(({ lower, upper }) => [lower, upper]))) {
       const offset = tensors.get(`offset.${name}`);
       if (offset !== undefined) this.offsets.set(name, new Float32Array(offset));
     }
-    const activity = tensors.get('activity');
-    if (activity !== undefined) this.activity = new Float32Array(activity);
+    for (const upper of this.uppers) {
+      const activity = tensors.get(this.activityName(upper));
+      if (activity !== undefined) this.activities.set(upper, new Float32Array(activity));
+    }
   }
 }
 

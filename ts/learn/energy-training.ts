@@ -3,6 +3,7 @@
  * phase, the update from two phases with every option, monitors, and the state that a checkpoint keeps. What is their own,
  * the negative phase, stands in a file for each.
  */
+import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { biasName, layerOf, unsuitable } from '../graph/graph.js';
 import { type Machine, refuseCounts, stackOf } from '../graph/machines.js';
@@ -15,10 +16,10 @@ import { logarithms } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
 import type { Stream } from '../wasm/st.js';
-import { Averages } from './averages.js';
+import { Averages, averagedNames } from './averages.js';
 import { GradientCorrections } from './corrections.js';
 import { DivergenceGuard } from './guard.js';
-import { MachineUpdate, type Phase } from './machine-update.js';
+import { MachineUpdate, type Phase, sidesOfPhase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
 import { weighRows } from './row-weights.js';
 import { type Schedule, scheduled } from './schedule.js';
@@ -93,10 +94,12 @@ export class EnergyTraining {
     this.kept = options.statistics === 'states' && this.hidden.samples ? 'states' : 'means';
     const most = Math.max(this.rows, chains);
     this.updates = training.own(new MachineUpdate(parameters, this.machine, most, options.optimiser));
-    this.corrections = GradientCorrections.of(parameters, this.machine, options);
+    this.corrections = GradientCorrections.of(parameters, this.machine.connections, options);
     const { averaging } = options;
     this.averages =
-      averaging === null ? undefined : training.own(new Averages(parameters, this.machine, averaging.decay));
+      averaging === null
+        ? undefined
+        : training.own(new Averages(parameters, averagedNames(parameters, this.machine), averaging.decay));
     this.order = training.own(parameters.runtime.allocate(data.rows * 4));
     if (options.hiddenDropout > 0) this.dropout = training.own(noiseStream(parameters.runtime, seed, 'dropout', depth));
     this.variances = training.own(new VarianceUpdates(parameters, this.machine, most));
@@ -135,7 +138,7 @@ export class EnergyTraining {
         new Map([
           ...this.updates.tensors(),
           ...this.variances.tensors(),
-          ...prefixed('average.', this.averages?.tensors()),
+          ...(this.averages?.state() ?? []),
           ...(this.corrections?.tensors() ?? []),
           ...more(),
         ]),
@@ -146,9 +149,7 @@ export class EnergyTraining {
     this.updates.restore(tensors);
     this.variances.restore(tensors);
     this.corrections?.restore(tensors);
-    this.averages?.restore(
-      new Map([...tensors].flatMap(([name, values]) => (name.startsWith('average.') ? [[name.slice(8), values]] : []))),
-    );
+    this.averages?.restore(tensors);
   }
 
   /** Batches from where the training stands to its end, each with its positive phase done. */
@@ -221,7 +222,7 @@ export class EnergyTraining {
     const momentum = scheduled(options.momentum, batch.epoch, batch.share);
     const { weightCost, l1Cost } = options;
     const step = { learningRate, momentum, weightCost, l1Cost };
-    const corrections = this.corrections?.of(batch.positive, negative);
+    const corrections = this.corrections?.of(sidesOfPhase(batch.positive), sidesOfPhase(negative));
     this.variances.apply(batch.positive, negative, step, batch.update);
     this.updates.apply(batch.positive, negative, step, count, batch.update, corrections);
     if (options.maxNorm !== null) this.updates.limitNorms(options.maxNorm);
@@ -241,41 +242,44 @@ export class EnergyTraining {
 
 /** Lets chains count for as many cases as the batch does. */
 function balanced({ rows, rowWeights }: Batch, negative: Phase): Float32Array {
-  const chains = negative.upper.activity.rows;
-  const total = rowWeights.length === 0 ? rows : rowWeights.reduce((sum, weight) => sum + weight, 0);
-  return total === chains ? new Float32Array() : Float32Array.of(total / chains);
+  return balancedWeights(rows, rowWeights, negative.upper.activity.rows);
 }
 
-function prefixed(prefix: string, tensors: ReadonlyMap<string, Float32Array> | undefined): [string, Float32Array][] {
-  return [...(tensors ?? [])].map(([name, values]) => [prefix + name, values]);
+/** The weight of each chain with which all of them count for as much as `rows` rows do; none where that is 1. */
+export function balancedWeights(rows: number, rowWeights: Float32Array, chains: number): Float32Array {
+  const total = rowWeights.length === 0 ? rows : rowWeights.reduce((sum, weight) => sum + weight, 0);
+  return total === chains ? new Float32Array() : Float32Array.of(total / chains);
 }
 
 /** The largest size of a bias that is set from data: a mean of about 0.02 or 0.98. */
 const LARGEST_BIAS = 4;
 
-/** Sets the biases of layers that hold data or labels as their units start from means: to log-odds, or the means. */
+/** Sets the biases of layers that hold data or labels as their units start from means. */
 function biasFromData({ parameters, data }: Training, depth: number): void {
-  const { graph, runtime } = parameters;
-  const { visible, label, machines } = stackOf(graph);
-  const lowers = machines[depth]!.connections.map((connection) => connection.lower);
-  for (const lower of lowers) {
+  const { visible, label, machines } = stackOf(parameters.graph);
+  for (const { lower } of machines[depth]!.connections) {
     const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
-    if (means === undefined) continue;
-    const spec = layerOf(graph, lower).units;
-    const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
-    const scaled = parameters.scaledLayer(lower);
-    if (scaled !== undefined) {
-      scaled.startFromData(data);
-      continue;
-    }
-    const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
-    const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
-    const biases = Array.from(logarithms(runtime, odds), (value, unit) => {
-      const start = starts[unit]!;
-      return 'odds' in start ? clipped(value) : start.bias;
-    });
-    parameters.write(biasName(lower), biases);
+    if (means !== undefined) biasFromMeans(parameters, lower, means, data);
   }
+}
+
+/** Sets a layer's biases as its units start from means of data: to log-odds, clipped to ±4, or the means. */
+export function biasFromMeans(parameters: Parameters, layer: string, means: Float64Array, data: Dataset): void {
+  const { graph, runtime } = parameters;
+  const scaled = parameters.scaledLayer(layer);
+  if (scaled !== undefined) {
+    scaled.startFromData(data);
+    return;
+  }
+  const spec = layerOf(graph, layer).units;
+  const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
+  const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
+  const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
+  const biases = Array.from(logarithms(runtime, odds), (value, unit) => {
+    const start = starts[unit]!;
+    return 'odds' in start ? clipped(value) : start.bias;
+  });
+  parameters.write(biasName(layer), biases);
 }
 
 function classShares(data: { labels(): Uint8Array; readonly classes: number; readonly rows: number }): Float64Array {

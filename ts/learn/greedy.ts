@@ -1,26 +1,39 @@
 /**
  * Greedy learning of a stack, a machine at a time, bottom first (Hinton, Osindero and Teh 2006): each machine takes the
- * activities that the trained ones below it give for the data as its own data.
+ * activities that the trained ones below it give for the data as its own data. The machines of a deep Boltzmann machine
+ * count some sides twice (`pretraining.ts`), and one more phase may train all of its layers together.
  */
 import { WakesleepError } from '../errors.js';
+import { chainOf, isDeepBoltzmannMachine } from '../graph/deep-boltzmann.js';
 import { type Graph, unsuitable } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
 import { describeValue, freezeDeep } from '../options.js';
+import { checkDeepBoltzmann, type DeepBoltzmannLearning, runDeepBoltzmann } from './deep-boltzmann.js';
 import { isMachineTrainer, type MachineTrainer, runMachineTrainer } from './machine-trainers.js';
+import { runPretraining } from './pretraining.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** Greedy learning as plain data. */
 export interface Greedy {
   readonly type: 'greedy';
-  /** One algorithm for each machine, bottom first. */
-  readonly phases: readonly MachineTrainer[];
+  /** One algorithm for each machine, bottom first; for a deep Boltzmann machine perhaps one more, for all layers. */
+  readonly phases: readonly GreedyPhase[];
 }
 
-/** Trains the machines of a stack in turn, each by its own algorithm; throws `OPTION_INVALID`. */
-export function greedy(phases: readonly MachineTrainer[]): Greedy {
-  const wrong = !Array.isArray(phases) || phases.length === 0 || !phases.every(isMachineTrainer);
+/** What a phase may be. */
+export type GreedyPhase = MachineTrainer | DeepBoltzmannLearning;
+
+/**
+ * Trains the machines of a stack in turn, each by its own algorithm. The phases for a deep Boltzmann machine are contrastive
+ * divergence, persistent or not, and may end with `deepBoltzmannLearning()`. Throws `OPTION_INVALID`.
+ */
+export function greedy(phases: readonly GreedyPhase[]): Greedy {
+  const isPhase = (phase: GreedyPhase, index: number) =>
+    isMachineTrainer(phase) || (phase?.type === 'deepBoltzmannLearning' && index > 0 && index === phases.length - 1);
+  const wrong = !Array.isArray(phases) || phases.length === 0 || !phases.every(isPhase);
   if (wrong) {
-    const wanted = 'a list of algorithms such as contrastiveDivergence(), one for each layer above the data';
+    const wanted =
+      'a list of algorithms such as contrastiveDivergence(), one for each layer above the data, and deepBoltzmannLearning() only as the last';
     throw new WakesleepError('OPTION_INVALID', `\`greedy()\` takes ${wanted}; got ${describeValue(phases)}.`, {
       given: phases,
       wanted,
@@ -32,19 +45,52 @@ export function greedy(phases: readonly MachineTrainer[]): Greedy {
 
 /** Refuses a graph that has not as many machines as the algorithm has phases. */
 export function checkPhases(graph: Graph, algorithm: Greedy): void {
-  const { machines } = stackOf(graph);
-  if (machines.length === algorithm.phases.length) return;
+  const { phases } = algorithm;
+  const last = phases.at(-1)!;
+  if (isDeepBoltzmannMachine(graph) || last.type === 'deepBoltzmannLearning') checkPretraining(graph, phases);
+  else
+    checkCount(
+      phases,
+      stackOf(graph).machines.map(({ upper }) => upper),
+    );
+}
+
+function checkCount(phases: readonly GreedyPhase[], layers: readonly string[]): void {
+  if (layers.length === phases.length) return;
   throw unsuitable(
-    `greedy() has ${algorithm.phases.length} phases for a graph of ${machines.length} layers above the data.`,
-    machines.at(-1)!.upper,
+    `greedy() has ${phases.length} phases for a graph of ${layers.length} layers above the data.`,
+    layers.at(-1)!,
   );
+}
+
+/** Trainers whose two phases may count sides twice. */
+const PRETRAINERS: readonly GreedyPhase['type'][] = ['contrastiveDivergence', 'persistentContrastiveDivergence'];
+
+function checkPretraining(graph: Graph, phases: readonly GreedyPhase[]): void {
+  checkDeepBoltzmann(graph);
+  const { layers } = chainOf(graph, 'Pretraining');
+  const single = phases.filter(({ type }) => type !== 'deepBoltzmannLearning');
+  checkCount(single, layers.slice(1));
+  single.forEach(({ type }, index) => {
+    if (PRETRAINERS.includes(type)) return;
+    const layer = layers[index + 1]!;
+    throw unsuitable(
+      `Pretraining a deep Boltzmann machine takes ${PRETRAINERS.join(' or ')}; the phase of \`${layer}\` is ${type}.`,
+      layer,
+    );
+  });
 }
 
 /** Runs the phases from where the training stands. */
 export function* runGreedy(training: Training, algorithm: Greedy): TrainingLoop {
-  const { progress } = training;
+  const { progress, parameters } = training;
+  const single = algorithm.phases.filter(isMachineTrainer);
+  if (isDeepBoltzmannMachine(parameters.graph)) yield* runPretraining(training, single);
   while (progress.phase < algorithm.phases.length) {
-    yield* runMachineTrainer(training, progress.phase, algorithm.phases[progress.phase]!);
+    const phase = algorithm.phases[progress.phase]!;
+    yield* isMachineTrainer(phase)
+      ? runMachineTrainer(training, progress.phase, phase)
+      : runDeepBoltzmann(training, phase);
     training.release();
     progress.phase += 1;
     progress.epoch = 0;

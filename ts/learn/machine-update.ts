@@ -6,7 +6,7 @@ import type { Machine } from '../graph/machines.js';
 import type { LayerState } from '../infer/layer-state.js';
 import type { Parameters } from '../parameters.js';
 import type { Optimiser } from './trainer-options.js';
-import { type Step, Updates, type VectorPair } from './updates.js';
+import { type Side, type Sides, type Step, Updates, type VectorPair } from './updates.js';
 
 /** What one phase leaves: the lower layers in the order of the machine's connections, and the upper one. */
 export interface Phase {
@@ -14,6 +14,12 @@ export interface Phase {
   /** Whether the lower layers count by what is listed (states, data) or by their values (means). */
   readonly states: boolean;
   readonly upper: LayerState;
+}
+
+/** A phase as the layers that count in it, by name. */
+export function sidesOfPhase({ lowers, states, upper }: Phase): Sides {
+  const sides = lowers.map((lower): [string, Side] => [lower.name, [lower, states]]);
+  return new Map([...sides, [upper.name, [upper, false]]]);
 }
 
 /** What a gradient has beside the difference of the phases: `Σ_k lower_k ⊗ upper_k` for weights, and given biases. */

@@ -3,7 +3,7 @@
  * kept in `progress`, so that a resumed epoch gives the same record.
  */
 import type { Dataset } from '../data/dataset.js';
-import { unitsOf, weightName } from '../graph/graph.js';
+import { type Connection, unitsOf, weightName } from '../graph/graph.js';
 import type { Machine } from '../graph/machines.js';
 import type { LayerState } from '../infer/layer-state.js';
 import { checkEnergies, freeEnergies } from '../likelihood/free-energy.js';
@@ -44,31 +44,47 @@ export function addActivity(training: Training, upper: LayerState): void {
 }
 
 /** The record of an epoch that has just ended; clears the sums. */
-export function epochRecord(
+export function epochRecord(training: Training, machine: Machine, depth: number, what: EpochOutcome): TrainingRecord {
+  const { parameters } = training;
+  return recordOf(training, machine.upper, machine.connections, what, (slice) =>
+    meanFreeEnergy(parameters, machine, slice, depth),
+  );
+}
+
+/** What a loop says of an epoch that has ended. */
+export interface EpochOutcome {
+  readonly epochs: number;
+  readonly learningRate: number;
+  readonly startedAt: number;
+  readonly rows: number;
+}
+
+/** The record of an epoch of learning `connections`, with what stands for a slice's mean free energy; clears the sums. */
+export function recordOf(
   training: Training,
-  machine: Machine,
-  depth: number,
-  what: { readonly epochs: number; readonly learningRate: number; readonly startedAt: number; readonly rows: number },
+  layer: string,
+  connections: readonly Connection[],
+  what: EpochOutcome,
+  meanEnergy: (slice: Dataset) => number | null,
 ): TrainingRecord {
   const { parameters, progress, data, heldOut } = training;
   const { sums } = progress;
   const seconds = (performance.now() - what.startedAt) / 1000;
   const slices =
     heldOut === undefined ? undefined : [data, heldOut].map((set) => set.view(0, Math.min(SLICE, set.rows)));
-  const [freeEnergy, heldOutFreeEnergy] =
-    slices?.map((slice) => meanFreeEnergy(parameters, machine, slice, depth)) ?? [];
+  const [freeEnergy, heldOutFreeEnergy] = slices?.map(meanEnergy) ?? [];
   progress.sums = {};
   progress.records += 1;
   return {
     phase: progress.phase,
-    layer: machine.upper,
+    layer,
     epoch: progress.epoch,
     epochs: what.epochs,
     updates: progress.updates,
     learningRate: what.learningRate,
     reconstructionError: (sums.squaredError ?? 0) / Math.max(1, sums.rows ?? 0),
     meanActivity: (sums.activity ?? 0) / Math.max(1, sums.activityRows ?? 0),
-    weightNorm: weightNorm(parameters, machine),
+    weightNorm: weightNorm(parameters, connections),
     freeEnergy: freeEnergy ?? null,
     heldOutFreeEnergy: heldOutFreeEnergy ?? null,
     freeEnergyGap: freeEnergy == null || heldOutFreeEnergy == null ? null : heldOutFreeEnergy - freeEnergy,
@@ -76,10 +92,10 @@ export function epochRecord(
   };
 }
 
-function weightNorm(parameters: Parameters, machine: Machine): number {
+function weightNorm(parameters: Parameters, connections: readonly Connection[]): number {
   let squares = 0;
   let count = 0;
-  for (const connection of machine.connections) {
+  for (const connection of connections) {
     squares += parameters.weight(weightName(connection)).sumOfSquares();
     count += unitsOf(parameters.graph, connection.lower) * unitsOf(parameters.graph, connection.upper);
   }

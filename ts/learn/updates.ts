@@ -25,6 +25,9 @@ export interface Step {
 /** One side of a statistic: a layer, and whether what is listed of it counts (states, data) or its values (means). */
 export type Side = readonly [layer: LayerState, states: boolean];
 
+/** What a phase leaves of each layer, by the name of the layer. */
+export type Sides = ReadonlyMap<string, Side>;
+
 /** A bias by name, and how many units it has. */
 export interface BiasSpec {
   readonly name: string;

@@ -8,14 +8,19 @@
  * log-weights is below log Z on average; backward from samples of the model it is above, so the two bracket log Z. A single
  * forward number is too small on average, which flatters the model: it is never given without its uncertainty.
  *
+ * Chains are over one of a model's two sides, as v is above, and the other side is summed out. In a deep Boltzmann machine
+ * they are over the layers of odd index (Salakhutdinov and Hinton 2009), or with `base` over those of even index, of which
+ * the visible layer has the base model's biases.
+ *
  * Chains run in blocks of 100, one block after another; a chain's draws depend on its number alone.
  */
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
-import { biasName, layerOf, unitsOf, unsuitable } from '../graph/graph.js';
-import { type Machine, machineOf, refuseCounts } from '../graph/machines.js';
-import { downwardDrive, inferLowers, inferUpper } from '../infer/drives.js';
-import { LayerState } from '../infer/layer-state.js';
+import { isDeepBoltzmannMachine, sidesOf } from '../graph/deep-boltzmann.js';
+import { biasName, type Connection, layerOf, unitsOf, unsuitable, visibleLayerOf } from '../graph/graph.js';
+import { refuseCounts } from '../graph/machines.js';
+import { drivesOf } from '../infer/drives.js';
+import { LayerState, type Settling } from '../infer/layer-state.js';
 import { checkData } from '../infer/source.js';
 import { finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import { allocateVector, type Parameters } from '../parameters.js';
@@ -23,7 +28,7 @@ import { logarithms } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { oddsOf } from '../units/odds.js';
 import { requireNormalisable } from './exact.js';
-import { checkEnergies } from './free-energy.js';
+import { checkEnergiesOf } from './free-energy.js';
 import { logPartitionOffset } from './offsets.js';
 
 /** What `annealedImportanceSampling()` takes. */
@@ -41,7 +46,10 @@ export interface AnnealedOptions {
   readonly temperatures?: number | readonly number[];
   /** Whose column means the base model has (binary visible units); without it the base model has the model's own biases. */
   readonly base?: Dataset;
-  /** Of the reverse: Gibbs sweeps before each chain's start, default 10,000, or visible rows that are samples of the model. */
+  /**
+   * Of the reverse: Gibbs sweeps before each chain's start, default 10,000, or rows that are samples of the model: visible
+   * ones, or of a deep Boltzmann machine those of all layers that its chains are over, side by side.
+   */
   readonly start?: { readonly sweeps: number } | { readonly rows: Dataset };
   /**
    * The log-weights of an estimate with fewer chains and otherwise the same options, which this one adds chains to: whole
@@ -83,6 +91,13 @@ const BLOCK = 100;
 /** Below this share of the chains an effective sample size is too small. */
 const LEAST_EFFECTIVE = 0.05;
 
+/** What is annealed: the layers that chains are over, and the others, which are summed out given them. */
+interface Annealed {
+  readonly sampled: readonly string[];
+  readonly summed: readonly string[];
+  readonly connections: readonly Connection[];
+}
+
 interface Settings {
   readonly seed: number;
   readonly direction: 'forward' | 'reverse';
@@ -120,17 +135,18 @@ export async function annealedImportanceSamplingAsync(
 }
 
 function* annealing(parameters: Parameters, options: AnnealedOptions): Generator<void, AnnealedEstimate, void> {
-  const machine = machineOf(parameters.graph, 'Annealed importance sampling');
-  checkEnergies(parameters, machine, 'Annealed importance sampling');
-  refuseCounts(parameters.graph, machine, 'Annealed importance sampling needs rows of one length');
-  requireNormalisable(parameters, 'Annealed importance sampling');
-  const settings = readSettings(parameters, machine, options);
+  const what = 'Annealed importance sampling';
+  const annealed = annealedOf(parameters, what, options.base !== undefined);
+  checkEnergiesOf(parameters, [...annealed.summed, ...annealed.sampled], what);
+  refuseCounts(parameters.graph, annealed, `${what} needs rows of one length`);
+  requireNormalisable(parameters, what);
+  const settings = readSettings(parameters, annealed, options);
   const { chains, betas } = settings;
   const logWeights = (options.resume ?? []).slice(0, chains).map((weight, chain) => {
     return finiteNumber('annealedImportanceSampling()', `resume.${chain}`, weight);
   });
   logWeights.length -= logWeights.length % BLOCK;
-  const block = new Block(parameters, machine, settings, options.base);
+  const block = new Block(parameters, annealed, settings, options.base);
   try {
     while (logWeights.length < chains) {
       const first = logWeights.length;
@@ -143,7 +159,7 @@ function* annealing(parameters: Parameters, options: AnnealedOptions): Generator
       logWeights.push(...block.logWeights(rows));
     }
     options.onProgress?.({ chains, share: 1 });
-    const offset = [machine.upper, ...machine.connections.map(({ lower }) => lower)].reduce(
+    const offset = [...annealed.summed, ...annealed.sampled].reduce(
       (sum, layer) => sum + logPartitionOffset(parameters, layer),
       0,
     );
@@ -156,7 +172,14 @@ function* annealing(parameters: Parameters, options: AnnealedOptions): Generator
   }
 }
 
-function readSettings(parameters: Parameters, machine: Machine, options: AnnealedOptions): Settings {
+/** Which layers chains are over. */
+function annealedOf({ graph }: Parameters, what: string, hasBase: boolean): Annealed {
+  const { lowers, uppers, connections } = sidesOf(graph, what);
+  if (isDeepBoltzmannMachine(graph) && !hasBase) return { sampled: uppers, summed: lowers, connections };
+  return { sampled: lowers, summed: uppers, connections };
+}
+
+function readSettings(parameters: Parameters, annealed: Annealed, options: AnnealedOptions): Settings {
   const where = 'annealedImportanceSampling()';
   refuseUnknown(where, options, [
     'seed',
@@ -177,7 +200,7 @@ function readSettings(parameters: Parameters, machine: Machine, options: Anneale
     throw new WakesleepError('OPTION_INVALID', message, { given: start, where: `${where}.start` });
   }
   const chains = integer(where, 'chains', options.chains ?? 100, { atLeast: 1, atMost: 1_000_000 });
-  const visible = machine.connections[0]!.lower;
+  const visible = visibleLayerOf(parameters.graph);
   if (base !== undefined) {
     checkData(parameters.graph, visible, base);
     if (layerOf(parameters.graph, visible).units.type !== 'bernoulli') {
@@ -186,7 +209,7 @@ function readSettings(parameters: Parameters, machine: Machine, options: Anneale
   }
   const rows = start !== undefined && 'rows' in start ? start.rows : undefined;
   if (rows !== undefined) {
-    checkData(parameters.graph, visible, rows);
+    checkStarts(parameters, annealed, rows);
     if (rows.rows < chains) {
       const message = `There are ${rows.rows} rows to start ${chains} chains from.`;
       throw new WakesleepError('SHAPE_MISMATCH', message, { given: rows.rows, wanted: String(chains), where });
@@ -201,6 +224,20 @@ function readSettings(parameters: Parameters, machine: Machine, options: Anneale
     sweeps: integer(`${where}.start`, 'sweeps', sweeps, { atLeast: 1, atMost: 2 ** 31 }),
     rows,
   };
+}
+
+/** Refuses rows that do not fit the layers that chains are over. */
+function checkStarts({ graph }: Parameters, { sampled }: Annealed, rows: Dataset): void {
+  if (sampled.length === 1) {
+    checkData(graph, sampled[0]!, rows);
+    return;
+  }
+  const wanted = sampled.reduce((sum, layer) => sum + unitsOf(graph, layer), 0);
+  if (rows.columns === wanted) return;
+  const layers = sampled.map((layer) => `\`${layer}\``).join(' and ');
+  const message = `The rows to start from have ${rows.columns} columns; the layers ${layers} have ${wanted} units.`;
+  const where = 'annealedImportanceSampling().start.rows';
+  throw new WakesleepError('SHAPE_MISMATCH', message, { given: rows.columns, wanted: String(wanted), where });
 }
 
 function readTemperatures(where: string, given: number | readonly number[]): Float32Array {
@@ -226,10 +263,10 @@ function standardBeta(share: number): number {
 
 /** Room for one block of chains, and what it does. */
 class Block {
-  private readonly lowers: LayerState[] = [];
-  private readonly upper: LayerState;
+  private readonly sampled: readonly LayerState[];
+  private readonly summed: readonly LayerState[];
   private readonly owned: { free(): void }[] = [];
-  /** Of each lower layer: the base model's biases, these times 1 − β, and what the model's biases have more than they. */
+  /** Of each sampled layer: the base model's biases, these times 1 − β, and what the model's biases have more than they. */
   private readonly bases: { readonly base: EngineBuffer; readonly scaled: EngineBuffer; readonly more: Float32Array }[];
   private readonly dotted: EngineBuffer;
   private readonly weights: EngineBuffer;
@@ -238,7 +275,7 @@ class Block {
 
   constructor(
     private readonly parameters: Parameters,
-    private readonly machine: Machine,
+    private readonly annealed: Annealed,
     private readonly settings: Settings,
     base: Dataset | undefined,
   ) {
@@ -249,19 +286,20 @@ class Block {
     };
     const rows = Math.min(BLOCK, settings.chains);
     const layer = (name: string) => own(new LayerState(runtime, graph, name, rows, settings.seed, 'anneal'));
-    this.lowers = machine.connections.map((connection) => layer(connection.lower));
-    this.upper = layer(machine.upper);
+    this.sampled = annealed.sampled.map(layer);
+    this.summed = annealed.summed.map(layer);
     this.weights = own(runtime.allocate(rows * 8));
-    this.nothing = own(allocateVector(runtime, unitsOf(graph, machine.upper)));
-    const widest = Math.max(...machine.connections.map(({ lower }) => unitsOf(graph, lower)));
-    this.dotted = own(allocateVector(runtime, widest));
-    this.bases = machine.connections.map(({ lower }, index) => {
-      const units = unitsOf(graph, lower);
+    const widest = (layers: readonly string[]) => Math.max(...layers.map((name) => unitsOf(graph, name)));
+    this.nothing = own(allocateVector(runtime, widest(annealed.summed)));
+    this.dotted = own(allocateVector(runtime, widest(annealed.sampled)));
+    const visible = visibleLayerOf(graph);
+    this.bases = annealed.sampled.map((name) => {
+      const units = unitsOf(graph, name);
       const own0 = own(allocateVector(runtime, units));
       const scaled = own(allocateVector(runtime, units));
-      const biases = parameters.bias(biasName(lower)).floats().slice(0, units);
+      const biases = parameters.bias(biasName(name)).floats().slice(0, units);
       const given =
-        index === 0 && base !== undefined
+        name === visible && base !== undefined
           ? logarithms(
               runtime,
               Array.from(base.columnMeans(), (mean) => oddsOf(mean).odds),
@@ -276,7 +314,7 @@ class Block {
   *run(first: number, rows: number): Generator<number, void, void> {
     const { betas, direction } = this.settings;
     this.rows = rows;
-    for (const layer of [...this.lowers, this.upper]) layer.setRows(rows);
+    for (const layer of [...this.sampled, ...this.summed]) layer.setRows(rows);
     this.weights.doubles().fill(0);
     const block = first / BLOCK;
     const steps = betas.length - 1;
@@ -284,17 +322,26 @@ class Block {
     else yield* this.drawModel(first, rows);
     for (let step = 1; step <= steps; step += 1) {
       const [from, to] = direction === 'forward' ? [step - 1, step] : [steps + 1 - step, steps - step];
-      inferUpper(this.parameters, this.machine, this.lowers, this.upper, { keep: 'inputs' });
+      this.infer(this.summed, this.sampled, { keep: 'inputs' });
       this.addStep(betas[from]!, betas[to]!);
       if (step < steps) this.sweep(betas[to]!, { update: to, sweep: block });
       if (step % 16 === 0) yield step / steps;
     }
   }
 
+  /** Layers of one side given the other. */
+  private infer(targets: readonly LayerState[], sources: readonly LayerState[], settling: Settling): void {
+    const { parameters, annealed } = this;
+    for (const target of targets) {
+      const drives = drivesOf(parameters, annealed.connections, target.name, sources);
+      target.infer(drives, parameters.bias(biasName(target.name)), settling);
+    }
+  }
+
   private drawBase(block: number): void {
     const draw = { update: 0, sweep: block };
-    this.lowers.forEach((lower, index) => {
-      lower.inferFromBias(this.bases[index]!.base, { keep: 'means', draw });
+    this.sampled.forEach((layer, index) => {
+      layer.inferFromBias(this.bases[index]!.base, { keep: 'means', draw });
     });
   }
 
@@ -303,7 +350,7 @@ class Block {
     const { rows: given, sweeps, betas } = this.settings;
     if (given !== undefined) {
       const values = given.view(first, rows).values();
-      this.lowers[0]!.write(this.parameters.runtime, values);
+      this.writeSampled(values, rows);
       return;
     }
     const block = first / BLOCK;
@@ -311,16 +358,32 @@ class Block {
     for (let sweep = 1; sweep <= sweeps; sweep += 1) {
       // Updates beyond those of the temperatures are free.
       const draw = { update: betas.length + sweep, sweep: block };
-      inferUpper(this.parameters, this.machine, this.lowers, this.upper, { keep: 'means', draw });
-      inferLowers(this.parameters, this.machine, this.upper, this.lowers, { keep: 'means', draw });
+      this.infer(this.summed, this.sampled, { keep: 'means', draw });
+      this.infer(this.sampled, this.summed, { keep: 'means', draw });
       if (sweep % 16 === 0) yield 0;
     }
   }
 
-  /** Adds `log p*_to(v) − log p*_from(v)`; the upper layer holds its total inputs. */
+  /** Starts the sampled layers at rows that hold them side by side. */
+  private writeSampled(values: Float32Array, rows: number): void {
+    const columns = values.length / rows;
+    let start = 0;
+    for (const layer of this.sampled) {
+      const { units } = layer.activity;
+      const first = start;
+      const own = Float32Array.from({ length: rows * units }, (_, place) => {
+        return values[Math.floor(place / units) * columns + first + (place % units)]!;
+      });
+      layer.write(this.parameters.runtime, own);
+      start += units;
+    }
+  }
+
+  /** Adds `log p*_to(v) − log p*_from(v)`; the summed layers hold their total inputs. */
   private addStep(from: number, to: number): void {
-    this.upper.addTemperedDifference(Float32Array.of(from), Float32Array.of(to), this.weights);
-    this.lowers.forEach((lower, index) => {
+    const [before, after] = [Float32Array.of(from), Float32Array.of(to)];
+    for (const layer of this.summed) layer.addTemperedDifference(before, after, this.weights);
+    this.sampled.forEach((lower, index) => {
       const { more } = this.bases[index]!;
       if (more.every((bias) => bias === 0)) return;
       const vector = this.dotted.floats();
@@ -330,17 +393,15 @@ class Block {
     });
   }
 
-  /** One Gibbs sweep at β; the upper layer holds its total inputs. */
+  /** One Gibbs sweep at β; the summed layers hold their total inputs. */
   private sweep(beta: number, draw: { readonly update: number; readonly sweep: number }): void {
-    const { parameters, machine, upper } = this;
     const scale = Float32Array.of(beta);
-    upper.settleTempered(scale, undefined, { keep: 'inputs', draw });
-    this.lowers.forEach((lower, index) => {
+    for (const layer of this.summed) layer.settleTempered(scale, undefined, { keep: 'inputs', draw });
+    this.sampled.forEach((lower, index) => {
       const { base, scaled } = this.bases[index]!;
       const [from, to] = [base.floats(), scaled.floats()];
       for (let unit = 0; unit < to.length; unit += 1) to[unit] = (1 - beta) * from[unit]!;
-      const drive = downwardDrive(parameters, machine.connections[index]!, upper, true);
-      lower.infer([drive], parameters.bias(biasName(lower.name)), { keep: 'inputs' });
+      this.infer([lower], this.summed, { keep: 'inputs' });
       lower.settleTempered(scale, scaled, { keep: 'inputs', draw });
     });
   }
@@ -348,14 +409,16 @@ class Block {
   /** log Z of the base model, nats. */
   logBase(): number {
     const out = this.parameters.runtime.allocate(8);
-    for (const [index, lower] of this.lowers.entries()) {
+    for (const [index, lower] of this.sampled.entries()) {
       lower.setRows(1);
       lower.inferFromBias(this.bases[index]!.base, { keep: 'inputs' });
       lower.addLogPartition(out);
     }
-    this.upper.setRows(1);
-    this.upper.inferFromBias(this.nothing, { keep: 'inputs' });
-    this.upper.addLogPartition(out);
+    for (const layer of this.summed) {
+      layer.setRows(1);
+      layer.inferFromBias(this.nothing, { keep: 'inputs' });
+      layer.addLogPartition(out);
+    }
     const logBase = out.doubles()[0]!;
     out.free();
     return logBase;

@@ -1,20 +1,22 @@
 /**
- * Exact answers of a restricted Boltzmann machine by enumeration, in f64: one side's configurations are enumerated and
- * the other side is summed in closed form. For models with a side of at most 2^25 configurations.
+ * Exact answers of a restricted or deep Boltzmann machine by enumeration, in f64: one side's configurations are enumerated
+ * and the other side is summed in closed form. The sides of a deep one are its layers of even and of odd index, joined by
+ * one matrix with blocks of zeros. For models with a side of at most 2^25 configurations.
  */
-import { biasName, layerOf, unitsOf, unsuitable, upwardBiasName, weightName } from '../graph/graph.js';
-import { type Machine, machineOf } from '../graph/machines.js';
+import { type Sides, sidesOf } from '../graph/deep-boltzmann.js';
+import { biasName, type Connection, layerOf, unitsOf, unsuitable, weightName } from '../graph/graph.js';
 import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
-import { checkEnergies } from './free-energy.js';
+import { checkEnergiesOf } from './free-energy.js';
 import { logPartitionOffset } from './offsets.js';
 
-/** A machine as the kernels' enumeration takes it: one matrix over all lower units, with layouts of both sides. */
+/** A model as the kernels' enumeration takes it: one matrix over all units of both sides, with the layouts of these. */
 export class Enumeration {
   readonly lowerUnits: number;
   readonly upperUnits: number;
-  private readonly machine: Machine;
+  /** A layer that an error names. */
+  private readonly named: string;
   private readonly owned: EngineBuffer[] = [];
   private readonly weights: EngineBuffer;
   private readonly lowerBias: EngineBuffer;
@@ -25,27 +27,31 @@ export class Enumeration {
   private readonly lower: EngineBuffer;
   private readonly upper: EngineBuffer;
 
-  /** Room for the one machine of an RBM; throws `GRAPH_UNSUITABLE`. */
+  /** Room for a restricted or deep Boltzmann machine, or for `sides` of it; throws `GRAPH_UNSUITABLE`. */
   constructor(
     private readonly parameters: Parameters,
     private readonly what: string,
     /** Draws of every row, where a lower layer counts them. */
     private readonly length = 1,
+    private readonly sides: Sides = sidesOf(parameters.graph, what),
   ) {
-    const { graph } = parameters;
-    this.machine = machineOf(graph, what);
-    checkEnergies(parameters, this.machine, what);
-    const lowers = this.machine.connections.map((connection) => connection.lower);
-    this.lowerUnits = lowers.reduce((sum, name) => sum + unitsOf(graph, name), 0);
-    this.upperUnits = unitsOf(graph, this.machine.upper);
+    const { lowers, uppers } = sides;
+    checkEnergiesOf(parameters, [...uppers, ...lowers], what);
+    this.named = uppers[0]!;
+    this.lowerUnits = this.unitsOfAll(lowers);
+    this.upperUnits = this.unitsOfAll(uppers);
     this.weights = this.allocate(this.lowerUnits * this.upperUnits * 4);
     this.lowerBias = this.allocate(this.lowerUnits * 4);
     this.upperBias = this.allocate(this.upperUnits * 4);
     this.lowerLayout = this.layout(lowers);
-    this.upperLayout = this.layout([this.machine.upper]);
+    this.upperLayout = this.layout(uppers);
     this.pairs = this.allocate(this.lowerUnits * this.upperUnits * 8);
     this.lower = this.allocate(this.lowerUnits * 8);
     this.upper = this.allocate(this.upperUnits * 8);
+  }
+
+  private unitsOfAll(layers: readonly string[]): number {
+    return layers.reduce((sum, name) => sum + unitsOf(this.parameters.graph, name), 0);
   }
 
   private allocate(bytes: number): EngineBuffer {
@@ -70,27 +76,44 @@ export class Enumeration {
 
   /** Copies the parameters as they are now. */
   private refresh(): void {
-    const { parameters, machine, lowerUnits, upperUnits } = this;
-    let offset = 0;
-    for (const connection of machine.connections) {
-      const units = unitsOf(parameters.graph, connection.lower);
-      const values = parameters.read(weightName(connection));
-      // Reading may have made the memory grow, so this view is taken after it.
-      const weights = this.weights.floats();
-      for (let row = 0; row < upperUnits; row += 1) {
-        weights.set(values.subarray(row * units, (row + 1) * units), row * lowerUnits + offset);
-      }
-      const bias = parameters.bias(biasName(connection.lower)).floats();
-      this.lowerBias.floats().set(bias.subarray(0, units), offset);
-      offset += units;
-    }
-    const upperBias = parameters.read(upwardBiasName(parameters.graph, machine.upper));
+    const { sides } = this;
+    for (const connection of sides.connections) this.placeWeights(connection);
+    this.lowerBias.floats().set(this.biases(sides.lowers));
+    const upperBias = this.biases(sides.uppers);
     this.upperBias.floats().set(this.countsDraws ? upperBias.map((bias) => bias * this.length) : upperBias);
+  }
+
+  /** Puts a connection's weights where its layers stand in the two sides. */
+  private placeWeights(connection: Connection): void {
+    const { parameters, sides, lowerUnits } = this;
+    const values = parameters.read(weightName(connection));
+    // Reading may have made the memory grow, so this view is taken after it.
+    const weights = this.weights.floats();
+    const columns = unitsOf(parameters.graph, connection.lower);
+    // Of a chain some connections lead from the side of odd layers up to that of even ones.
+    const turned = !sides.lowers.includes(connection.lower);
+    const [low, high] = turned ? [connection.upper, connection.lower] : [connection.lower, connection.upper];
+    const lowStart = this.unitsOfAll(sides.lowers.slice(0, sides.lowers.indexOf(low)));
+    const highStart = this.unitsOfAll(sides.uppers.slice(0, sides.uppers.indexOf(high)));
+    values.forEach((value, place) => {
+      const [row, column] = [Math.floor(place / columns), place % columns];
+      const [above, below] = turned ? [column, row] : [row, column];
+      weights[(highStart + above) * lowerUnits + lowStart + below] = value;
+    });
+  }
+
+  /** Biases of layers, side by side, as they drive the layers. */
+  private biases(layers: readonly string[]): Float32Array {
+    const { parameters } = this;
+    const values = layers.flatMap((name) => {
+      return Array.from(parameters.bias(biasName(name)).floats().subarray(0, unitsOf(parameters.graph, name)));
+    });
+    return Float32Array.from(values);
   }
 
   private get countsDraws(): boolean {
     const { graph } = this.parameters;
-    return this.machine.connections.some(({ lower }) => {
+    return this.sides.lowers.some((lower) => {
       const { units } = layerOf(graph, lower);
       return unitType(units).countsDraws === true;
     });
@@ -111,35 +134,47 @@ export class Enumeration {
       this.upperLayout.handle,
     );
     if (verdict === 0) return;
-    const { upper } = this.machine;
     const lack =
       verdict === 1
         ? 'the weights between its real-valued units are so large that it has none'
         : 'the weights between its real-valued units are so large that it is not known to have one';
-    throw unsuitable(`${this.what} needs a model with a finite log Z; ${lack}. Smaller weights have one.`, upper);
+    throw unsuitable(`${this.what} needs a model with a finite log Z; ${lack}. Smaller weights have one.`, this.named);
   }
 
   /** What Gaussian layers add to the log Z of natural states. */
   private get offset(): number {
-    const layers = [this.machine.upper, ...this.machine.connections.map(({ lower }) => lower)];
+    const layers = [...this.sides.uppers, ...this.sides.lowers];
     return layers.reduce((sum, name) => sum + logPartitionOffset(this.parameters, name), 0);
   }
 
   /** log Z, nats; throws `GRAPH_UNSUITABLE` where both sides have too many configurations. */
   logPartition(): number {
     this.requireNormalisable();
-    const { kernels } = this.parameters.runtime;
-    return (
-      this.offset +
-      this.checked(
-        kernels.exactLogPartition(
-          this.weights.handle,
-          this.lowerBias.handle,
-          this.upperBias.handle,
-          this.lowerLayout.handle,
-          this.upperLayout.handle,
-        ),
-      )
+    return this.offset + this.sum();
+  }
+
+  /**
+   * log Z for each row of other biases of the first upper layer, as many as it has units, nats: what layers that are
+   * clamped make of them. Throws as `logPartition`.
+   */
+  logPartitionsWith(upperBiases: Float32Array, units: number): Float64Array {
+    this.requireNormalisable();
+    const { offset } = this;
+    return Float64Array.from({ length: upperBiases.length / units }, (_, row) => {
+      this.upperBias.floats().set(upperBiases.subarray(row * units, (row + 1) * units));
+      return offset + this.sum();
+    });
+  }
+
+  private sum(): number {
+    return this.checked(
+      this.parameters.runtime.kernels.exactLogPartition(
+        this.weights.handle,
+        this.lowerBias.handle,
+        this.upperBias.handle,
+        this.lowerLayout.handle,
+        this.upperLayout.handle,
+      ),
     );
   }
 
@@ -166,7 +201,7 @@ export class Enumeration {
     if (!Number.isNaN(logZ)) return logZ;
     throw unsuitable(
       `${this.what} enumerates one side of the model, and both have more than 2^25 configurations, or no finite number of them.`,
-      this.machine.upper,
+      this.named,
     );
   }
 
@@ -176,7 +211,7 @@ export class Enumeration {
   }
 }
 
-/** log Z of an RBM, nats; of rows of `length` draws, where its data are counts. */
+/** log Z of a restricted or deep Boltzmann machine, nats; of rows of `length` draws, where its data are counts. */
 export function logPartition(parameters: Parameters, length = 1): number {
   const enumeration = new Enumeration(parameters, 'The exact log Z', length);
   try {
@@ -186,7 +221,7 @@ export function logPartition(parameters: Parameters, length = 1): number {
   }
 }
 
-/** Refuses an RBM that has no log Z, or of which that is not known; throws `GRAPH_UNSUITABLE`. */
+/** Refuses a restricted or deep Boltzmann machine that has no log Z, or of which that is not known; throws `GRAPH_UNSUITABLE`. */
 export function requireNormalisable(parameters: Parameters, what: string): void {
   const enumeration = new Enumeration(parameters, what);
   try {

@@ -12,10 +12,15 @@ import type { Parameters } from '../parameters.js';
 import { unitType } from '../units/index.js';
 import { freeEnergyOffset } from './offsets.js';
 
-/** Refuses layers whose units have no energy. */
+/** Refuses a machine with a layer whose units have no energy. */
 export function checkEnergies(parameters: Parameters, machine: Machine, what: string): void {
-  for (const name of [machine.upper, ...machine.connections.map((connection) => connection.lower)]) {
-    const { units } = layerOf(parameters.graph, name);
+  checkEnergiesOf(parameters, [machine.upper, ...machine.connections.map((connection) => connection.lower)], what);
+}
+
+/** Refuses layers whose units have no energy. */
+export function checkEnergiesOf({ graph }: Pick<Parameters, 'graph'>, layers: readonly string[], what: string): void {
+  for (const name of layers) {
+    const { units } = layerOf(graph, name);
     const type = unitType(units);
     if (type.hasEnergy(units)) continue;
     throw unsuitable(`${what} needs units with an energy; the layer \`${name}\` has ${type.describe(units)}.`, name);

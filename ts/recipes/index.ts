@@ -3,6 +3,7 @@ import { WakesleepError } from '../errors.js';
 import { describeValue, nearestName } from '../options.js';
 import { countsTallies, countsTopics } from './counts.js';
 import { digitsTiny } from './digits-tiny.js';
+import { mnistDbm, mnistDbmQuick } from './mnist-dbm.js';
 import { mnistDbn } from './mnist-dbn.js';
 import { mnistRbm } from './mnist-rbm.js';
 import { mnistRbmLikelihood } from './mnist-rbm-likelihood.js';
@@ -17,6 +18,8 @@ export const recipes: readonly Recipe[] = [
   mnistRbm,
   mnistDbn,
   mnistRbmLikelihood,
+  mnistDbmQuick,
+  mnistDbm,
   patches,
   patchesRelu,
   countsTallies,

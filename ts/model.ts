@@ -232,10 +232,8 @@ export class Model {
     refuseUnknown(where, options, ['logPartition', ...posteriorOptionNames]);
     const how = readPosterior(where, options);
     const given = options.logPartition;
-    return this.#withData(visible, (data) => {
-      const logZ = given === undefined ? this.logPartition() : finiteNumber(where, 'logPartition', given);
-      return logLikelihoodBounds(this.parameters, data, logZ, how);
-    });
+    const logZ = given === undefined ? undefined : finiteNumber(where, 'logPartition', given);
+    return this.#withData(visible, (data) => logLikelihoodBounds(this.parameters, data, logZ, how));
   }
 
   /**

@@ -45,12 +45,14 @@ export function deepLogLikelihoods(parameters: Parameters, data: Dataset): Float
   }
 }
 
-/** A lower bound on the log-likelihood of each row given log Z, nats. */
+/** A lower bound on the log-likelihood of each row, nats, given log Z or with the exact one. */
 export function logLikelihoodBounds(
   parameters: Parameters,
   data: Dataset,
-  logZ: number,
+  given: number | undefined,
   options: MeanFieldOptions,
 ): Float64Array {
-  return variationalEnergies(parameters, data, options).map((energy) => energy - logZ);
+  const energies = variationalEnergies(parameters, data, options);
+  const logZ = given ?? logPartition(parameters);
+  return energies.map((energy) => energy - logZ);
 }

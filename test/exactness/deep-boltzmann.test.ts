@@ -435,6 +435,13 @@ describe('what does not fit is refused by name', () => {
     expect(ask(net, (model) => model.logLikelihoodBound([[0, 0, 0, 0]]))).toContain('`visible-h1` is tied.');
   });
 
+  it('more configurations than anyone can wait for', () => {
+    const graph = deepBoltzmannMachine({ visible: bernoulli(4), hidden: [bernoulli(22), bernoulli(22)] });
+    expect(ask(graph, (model) => model.logLikelihood(new Float32Array(4 * 300)))).toBe(
+      'GRAPH_UNSUITABLE: The exact log-likelihood enumerates 4194304 configurations for each of 300 rows, which are too many; `logLikelihoodBound()` is quick.',
+    );
+  });
+
   it('what is asked of a layer', () => {
     expect(ask(deep, (model) => model.meanHidden([[0, 0, 0, 0]], { layer: 'h3' }))).toBe(
       'OPTION_INVALID: `layer` must be one of h1, h2; got "h3".',

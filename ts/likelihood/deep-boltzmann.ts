@@ -28,7 +28,6 @@ export function deepLogLikelihoods(parameters: Parameters, data: Dataset): Float
   const h = new LayerState(runtime, graph, first, data.rows, 0, 'sample');
   const out = runtime.allocate(Math.max(1, data.rows) * 8);
   try {
-    const logZ = logPartition(parameters);
     v.write(runtime, data.values());
     parameters.scaledLayer(visible)?.takeIn(v);
     v.activity.addDots(v.reads(true), parameters.bias(biasName(visible)).handle, out.handle);
@@ -37,8 +36,9 @@ export function deepLogLikelihoods(parameters: Parameters, data: Dataset): Float
     const drive = { source: v, states: true, weights, direction: 'up' as const };
     h.infer([drive], parameters.bias(biasName(first)), { keep: 'inputs' });
     const sums = hidden.logPartitionsWith(h.values(runtime), unitsOf(graph, first));
+    const constant = freeEnergyOffset(parameters, visible) + logPartition(parameters);
+    // Enumerating may have made the memory grow, so this view is taken after it.
     const own = out.doubles();
-    const constant = freeEnergyOffset(parameters, visible) + logZ;
     return sums.map((sum, row) => sum + own[row]! - constant);
   } finally {
     for (const owned of [hidden, v, h, out]) owned.free();

@@ -11,6 +11,9 @@ import { unitType } from '../units/index.js';
 import { checkEnergiesOf } from './free-energy.js';
 import { logPartitionOffset } from './offsets.js';
 
+/** Configurations that one question may enumerate, of all its rows together. */
+const MOST_CONFIGURATIONS = 2 ** 30;
+
 /** A model as the kernels' enumeration takes it: one matrix over all units of both sides, with the layouts of these. */
 export class Enumeration {
   readonly lowerUnits: number;
@@ -159,11 +162,21 @@ export class Enumeration {
    */
   logPartitionsWith(upperBiases: Float32Array, units: number): Float64Array {
     this.requireNormalisable();
+    this.checkWork(upperBiases.length / units);
     const { offset } = this;
     return Float64Array.from({ length: upperBiases.length / units }, (_, row) => {
       this.upperBias.floats().set(upperBiases.subarray(row * units, (row + 1) * units));
       return offset + this.sum();
     });
+  }
+
+  /** Refuses rows of which each would have so many configurations that there is no end to it. */
+  private checkWork(rows: number): void {
+    const { exactStates } = this.parameters.runtime.kernels;
+    const states = Math.min(exactStates(this.lowerLayout.handle), exactStates(this.upperLayout.handle));
+    if (!(rows * states > MOST_CONFIGURATIONS)) return;
+    const message = `${this.what} enumerates ${states} configurations for each of ${rows} rows, which are too many; \`logLikelihoodBound()\` is quick.`;
+    throw unsuitable(message, this.named);
   }
 
   private sum(): number {

@@ -18,6 +18,15 @@ const LARGEST_RADIUS = 24;
 const MOST_LEAVES = 60;
 /** Texture beside the greys of discs. */
 const TEXTURE = 0.5;
+/** Knots of the lattices of noise, all octaves together. */
+let knots = 0;
+/** The octaves of a texture, and where the lattice of each begins; a lattice has one knot more on each side than cells. */
+const OCTAVES = [8, 4, 2, 1].map((spacing) => {
+  const side = PATCH_SIDE / spacing + 2;
+  const first = knots;
+  knots += side * side;
+  return { spacing, side, first };
+});
 const seeds = { train: 20_081_201, test: 20_081_202 } as const;
 
 /** Patches of a split, `[rows, 256]`, grey about 0; the same bits at every call. */
@@ -26,50 +35,63 @@ export function drawPatches(split: keyof typeof PATCH_ROWS): Float32Array<ArrayB
   const pixels = PATCH_SIDE * PATCH_SIDE;
   const rows = PATCH_ROWS[split];
   const patches = new Float32Array(rows * pixels);
-  for (let row = 0; row < rows; row += 1) drawPatch(patches.subarray(row * pixels, (row + 1) * pixels), between);
+  const room = { open: new Uint8Array(pixels), seen: new Uint8Array(pixels), lattices: new Float64Array(knots) };
+  for (let row = 0; row < rows; row += 1) drawPatch(patches.subarray(row * pixels, (row + 1) * pixels), between, room);
   return patches;
 }
 
 /** From the front to the back: a disc shows where nothing stands before it. */
-function drawPatch(patch: Float32Array, between: Uniform): void {
-  const open = new Uint8Array(patch.length).fill(1);
+function drawPatch(patch: Float32Array, between: Uniform, room: Room): void {
+  const { open, seen, lattices } = room;
   let left = patch.length;
+  for (let place = 0; place < left; place += 1) open[place] = place;
   for (let leaf = 0; left > 0; leaf += 1) {
     const radius = Math.min(SMALLEST_RADIUS / Math.sqrt(between(0.002, 1)), LARGEST_RADIUS);
-    const [x, y] = [between(-radius, PATCH_SIDE + radius), between(-radius, PATCH_SIDE + radius)];
-    const seen: number[] = [];
-    for (let place = 0; place < patch.length; place += 1) {
-      if (open[place] === 0) continue;
-      const [right, down] = [(place % PATCH_SIDE) - x, Math.floor(place / PATCH_SIDE) - y];
-      if (right * right + down * down <= radius * radius || leaf === MOST_LEAVES) seen.push(place);
+    const x = between(-radius, PATCH_SIDE + radius);
+    const y = between(-radius, PATCH_SIDE + radius);
+    let [covered, kept] = [0, 0];
+    for (let index = 0; index < left; index += 1) {
+      const place = open[index]!;
+      const right = (place % PATCH_SIDE) - x;
+      const down = Math.floor(place / PATCH_SIDE) - y;
+      if (right * right + down * down <= radius * radius || leaf === MOST_LEAVES) seen[covered++] = place;
+      else open[kept++] = place;
     }
-    if (seen.length === 0) continue;
+    left = kept;
+    if (covered === 0) continue;
     const grey = between(-1, 1);
-    const texture = octaves(between);
-    for (const place of seen) {
-      patch[place] = grey + TEXTURE * texture(place % PATCH_SIDE, Math.floor(place / PATCH_SIDE));
-      open[place] = 0;
+    for (let knot = 0; knot < lattices.length; knot += 1) lattices[knot] = between(-1, 1);
+    for (let index = 0; index < covered; index += 1) {
+      const place = seen[index]!;
+      patch[place] = grey + TEXTURE * textureAt(lattices, place);
     }
-    left -= seen.length;
   }
 }
 
-/** Noise on lattices of spacing 8, 4, 2 and 1, bilinear between, each with an amplitude in proportion to its spacing. */
-function octaves(between: Uniform): (column: number, line: number) => number {
-  const layers = [8, 4, 2, 1].map((spacing) => {
-    const side = PATCH_SIDE / spacing + 2;
-    return { spacing, side, values: Float64Array.from({ length: side * side }, () => between(-1, 1)) };
-  });
-  return (column, line) => {
-    let sum = 0;
-    for (const { spacing, side, values } of layers) {
-      const [x, y] = [Math.floor(column / spacing), Math.floor(line / spacing)];
-      const [right, down] = [column / spacing - x, line / spacing - y];
-      const at = y * side + x;
-      const top = values[at]! * (1 - right) + values[at + 1]! * right;
-      const bottom = values[at + side]! * (1 - right) + values[at + side + 1]! * right;
-      sum += (spacing / 8) * (top * (1 - down) + bottom * down);
-    }
-    return sum;
-  };
+/** What one patch after another is drawn in. */
+interface Room {
+  /** Places that no disc covers yet, ascending. */
+  readonly open: Uint8Array;
+  /** Places that the disc in hand is the first to cover. */
+  readonly seen: Uint8Array;
+  /** Noise of the disc in hand, octave after octave. */
+  readonly lattices: Float64Array;
+}
+
+/** The sum of the octaves at a place, bilinear between knots, each with an amplitude in proportion to its spacing. */
+function textureAt(lattices: Float64Array, place: number): number {
+  const column = place % PATCH_SIDE;
+  const line = Math.floor(place / PATCH_SIDE);
+  let sum = 0;
+  for (const { spacing, side, first } of OCTAVES) {
+    const x = Math.floor(column / spacing);
+    const y = Math.floor(line / spacing);
+    const right = column / spacing - x;
+    const down = line / spacing - y;
+    const at = first + y * side + x;
+    const top = lattices[at]! * (1 - right) + lattices[at + 1]! * right;
+    const bottom = lattices[at + side]! * (1 - right) + lattices[at + side + 1]! * right;
+    sum += (spacing / 8) * (top * (1 - down) + bottom * down);
+  }
+  return sum;
 }

@@ -192,6 +192,7 @@ const data = z
     z.strictObject({ name: z.literal('mnist'), heldOut }),
     z.strictObject({ name: z.literal('digits-tiny'), heldOut }),
     z.strictObject({ name: z.literal('patches'), heldOut }),
+    z.strictObject({ name: z.literal('patches-normalised'), heldOut }),
     z.strictObject({ name: z.literal('tallies'), heldOut }),
     z.strictObject({ name: z.literal('topics'), heldOut }),
     z.strictObject({
@@ -213,6 +214,7 @@ const evaluation = z.enum([
   'gaussianBaselines',
   'recognisedSamples',
   'smoothFilters',
+  'edgeFilters',
 ]);
 
 /** The shape of a configuration. */

@@ -91,7 +91,7 @@ describe('values', () => {
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     [
       'data.name=mnits',
-      '`data.name` must be "mnist", "digits-tiny", "patches", "tallies", "topics" or "files"; got "mnits". Did you mean "mnist"?',
+      '`data.name` must be "mnist", "digits-tiny", "patches", "patches-normalised", "tallies", "topics" or "files"; got "mnits". Did you mean "mnist"?',
     ],
     ['data.heldOut=-5', '`data.heldOut` must be an integer of at least 0; got -5.'],
     ['data.name=files', '`data.images` must be a string; it is missing.'],
@@ -99,7 +99,7 @@ describe('values', () => {
     ['seed=12x', '`seed` must be an integer; got "12x".'],
     [
       'evaluate=["testEror"]',
-      '`evaluate.0` must be "testError", "heldOutError", "testLikelihood", "gaussianBaselines", "recognisedSamples" or "smoothFilters"; got "testEror". Did you mean "testError"?',
+      '`evaluate.0` must be "testError", "heldOutError", "testLikelihood", "gaussianBaselines", "recognisedSamples", "smoothFilters" or "edgeFilters"; got "testEror". Did you mean "testError"?',
     ],
     ['evaluate=["heldOutError"]', '`evaluate` asks for heldOutError, which needs rows in `data.heldOut`.'],
     ['model={"type":"rmb"}', '`model.type` must be "rbm", "deepBeliefNet" or "graph"; got "rmb". Did you mean "rbm"?'],

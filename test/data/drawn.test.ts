@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Engine, load } from 'wakesleep';
 import { drawTallies, drawTopics, TALLY_TRIALS } from '../../dist/data/counts.js';
 import { resolveData } from '../../dist/data/named.js';
-import { drawPatches, PATCH_SIDE } from '../../dist/data/patches.js';
+import { drawNormalisedPatches, drawPatches, PATCH_SIDE } from '../../dist/data/patches.js';
 import { gaussianBaselines } from '../../dist/evaluate/gaussian-baselines.js';
 import { randomSource } from '../reference/random.js';
 
@@ -19,6 +19,8 @@ const sha256 = (values: Float32Array) => createHash('sha256').update(values).dig
 it.each([
   ['patches:train', 10_000, '3aca705e70f28ac6'],
   ['patches:test', 2000, '75f222ff85b01210'],
+  ['patches-normalised:train', 10_000, '028025fe8d64a537'],
+  ['patches-normalised:test', 2000, '79d6fc782a38751a'],
   ['topics:train', 5000, 'a55b86a950a09988'],
   ['tallies:test', 1000, '942790fd36f84da2'],
 ])('%s has the same bytes on every host', async (name, rows, digest) => {
@@ -59,6 +61,29 @@ describe('patches', () => {
     const mean = (power: number) => differences.reduce((sum, x) => sum + x ** power, 0) / differences.length;
     expect(mean(4) / mean(2) ** 2).toBeGreaterThan(4); // 3 for a Gaussian
   });
+});
+
+it('normalised patches have about one contrast, and pixels that go with near neighbours but not with far ones', () => {
+  const patches = drawNormalisedPatches('test');
+  const pixels = PATCH_SIDE * PATCH_SIDE;
+  /** Mean product of pixels a distance apart along a line. */
+  const product = (distance: number) => {
+    let [sum, count] = [0, 0];
+    for (let place = 0; place < patches.length; place += 1) {
+      if ((place % PATCH_SIDE) + distance >= PATCH_SIDE) continue;
+      sum += patches[place]! * patches[place + distance]!;
+      count += 1;
+    }
+    return sum / count;
+  };
+  expect(product(1) / product(0)).toBeGreaterThan(0.5);
+  expect(Math.abs(product(6) / product(0))).toBeLessThan(0.2);
+  const contrasts = Array.from({ length: patches.length / pixels }, (_, row) =>
+    Math.sqrt(patches.subarray(row * pixels, (row + 1) * pixels).reduce((sum, x) => sum + x * x, 0) / pixels),
+  );
+  // c / (c + 0.1) is below 1, and above a half where the contrast c is above 0.1.
+  expect(Math.max(...contrasts)).toBeLessThan(1);
+  expect(contrasts.filter((contrast) => contrast > 0.5).length / contrasts.length).toBeGreaterThan(0.9);
 });
 
 it('documents have 60 to 140 words of at most three lines, tallies up to 8', () => {

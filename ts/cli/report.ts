@@ -7,7 +7,8 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   const { evaluation = {}, seconds, model, pictures = [], configuration } = description;
   output.object({ type: 'finished', out: folder.path, model, evaluation, seconds, pictures });
   const { testErrorPercent, testErrors, testRows, heldOutErrorPercent } = evaluation;
-  const { recognisedSamplesPercent, smoothFiltersPercent, testNats, testNatsLow, testNatsHigh } = evaluation;
+  const { recognisedSamplesPercent, smoothFiltersPercent, edgeFiltersPercent } = evaluation;
+  const { testNats, testNatsLow, testNatsHigh } = evaluation;
   if (testErrorPercent !== undefined) {
     output.line(
       `Test error             ${testErrorPercent.toFixed(2)} % (${testErrors} of ${withThousands(testRows!)} digits)`,
@@ -34,6 +35,11 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   if (smoothFiltersPercent !== undefined) {
     const what = 'of first-layer filters have a lag-1 spatial correlation of at least 0.5';
     output.line(`Smooth filters         ${smoothFiltersPercent.toFixed(1)} % ${what}`);
+  }
+  if (edgeFiltersPercent !== undefined) {
+    output.line(
+      `Edge filters           ${edgeFiltersPercent.toFixed(1)} % of first-layer filters are localised and oriented`,
+    );
   }
   if (seconds !== undefined) {
     output.line(

@@ -10,6 +10,7 @@ import { stackOf, visibleUnitsOf } from '../graph/machines.js';
 import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
 import { unitType } from '../units/index.js';
+import { shareOfEdgeFilters } from './edges.js';
 import { gaussianBaselines } from './gaussian-baselines.js';
 import { nearestNeighbourClasses } from './nearest-neighbours.js';
 import { shareOfSmoothFilters } from './smoothness.js';
@@ -48,6 +49,7 @@ export interface EvaluationResults {
   fullGaussianNats?: number;
   recognisedSamplesPercent?: number;
   smoothFiltersPercent?: number;
+  edgeFiltersPercent?: number;
 }
 
 /** Samples drawn of each class to be judged, and how many of them are shown. */
@@ -90,6 +92,8 @@ export async function evaluate(
       const classes = await nearestNeighbourClasses(data.train, generated.values, pause);
       const right = classes.filter((label, row) => label === Math.floor(row / generated.rowsPerClass)).length;
       results.recognisedSamplesPercent = (100 * right) / classes.length;
+    } else if (name === 'edgeFilters') {
+      results.edgeFiltersPercent = 100 * shareOfEdgeFilters(firstLayerFilters(model), data.height, data.width);
     } else {
       const filters = firstLayerFilters(model);
       results.smoothFiltersPercent = 100 * shareOfSmoothFilters(filters, data.height, data.width);

@@ -61,6 +61,8 @@ export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   readonly rateShare?: number;
   /** Whether reconstructions of such a layer must have its noise, so that the units above learn with it. */
   readonly needsNoise?: boolean;
+  /** How many units in a row depend on each other given the other side, default 1. */
+  groupUnits?(spec: Spec): number;
   /** Whether a row's states are counts that sum to a length of its own, by which biases above are multiplied. */
   countsDraws?: boolean;
   /** Whether the bias is the mean of a normal density, `(v − b)² / 2σ²`, and what is known of σ; absent otherwise. */

@@ -46,7 +46,13 @@ export type { Run, TrainOptions } from './learn/run.js';
 export type { Schedule } from './learn/schedule.js';
 export type { CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/trainer-options.js';
 export type { Progress, TrainingRecord } from './learn/training.js';
-export { type AnnealedEstimate, type AnnealedOptions, type Bracket, bracketOf } from './likelihood/annealed.js';
+export {
+  type AnnealedEstimate,
+  type AnnealedOptions,
+  type AnnealedState,
+  type Bracket,
+  bracketOf,
+} from './likelihood/annealed.js';
 export type { PseudoOptions } from './likelihood/pseudo.js';
 export type { Model, Parameter, Rows } from './model.js';
 export type { LoadOptions } from './runtime/load.js';

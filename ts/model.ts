@@ -106,7 +106,7 @@ export class Model {
     return this.#withData(visible, (data) => meansAbove(this.parameters, data, options.layer ?? highest));
   }
 
-  /** Drawn states of an RBM's hidden units given visible rows, `[rows, units]`; `seed` is needed. */
+  /** Drawn states of an RBM's hidden units given visible rows, `[rows, units]`; `seed` is needed. Labels count as absent. */
   sampleHidden(visible: Rows, options: { readonly seed: number }): Float32Array<ArrayBuffer> {
     return this.#pass('sampleHidden()', visible, 'up', options);
   }

@@ -24,7 +24,10 @@ export function checkCompletion(parameters: Parameters, layer: string, what: str
   const { units } = layerOf(parameters.graph, layer);
   const type = unitType(units);
   if (type.countsDraws === true) {
-    throw unsuitable(`${what} cannot draw missing counts: a document's length would not be known.`, layer);
+    throw unsuitable(
+      `${what} cannot draw missing counts of the layer \`${layer}\`: a document's length would not be known.`,
+      layer,
+    );
   }
   if (type.samples(units)) return;
   throw unsuitable(`${what} needs units that are drawn; the layer \`${layer}\` has ${type.describe(units)}.`, layer);

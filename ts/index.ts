@@ -66,4 +66,5 @@ export { type ReplicatedSoftmaxUnits, replicatedSoftmax } from './units/replicat
 export { type SoftmaxUnits, softmax } from './units/softmax.js';
 export { type SteppedSigmoidUnits, steppedSigmoid } from './units/stepped-sigmoid.js';
 export { type TruncatedNormalUnits, truncatedNormal } from './units/truncated-normal.js';
-export { type Check, type Verification, type VerifyOptions, verify } from './verify/verify.js';
+export type { Check } from './verify/checks.js';
+export { type Verification, type VerifyOptions, verify } from './verify/verify.js';

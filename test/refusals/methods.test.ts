@@ -124,7 +124,7 @@ const QUESTIONS: [string, Ask, number | ((kind: Kind) => number), Partial<Record
     1,
     {
       'rbm of counts':
-        '`verify` lists all states, and the layer `visible` has counts of 4 words, whose states it cannot list; it knows binary, softmax and binomial units.',
+        '`verify` lists all states, and the layer `visible` has counts of 4 words, whose states it cannot list; it knows binary, softmax and binomial units, and real-valued ones below them.',
     },
   ],
 ];

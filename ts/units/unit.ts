@@ -38,6 +38,14 @@ export interface Finite<Spec> {
   resized(spec: Spec, blocks: number): Spec;
 }
 
+/** Units whose states are real numbers, with a density in proportion to `e^(x s − s²/2)` given a total input x. */
+export interface Continuous<Spec> {
+  /** The least state, in units of the deviation: −∞, or 0 for rectified units. */
+  readonly least: number;
+  /** A layer of so many such units. */
+  resized(spec: Spec, units: number): Spec;
+}
+
 /** One unit type. `Spec` is its plain data. */
 export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   readonly type: Spec['type'];
@@ -69,6 +77,8 @@ export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   deviation?(spec: Spec): Deviation;
   /** How states are listed, where there are few. */
   readonly finite?: Finite<Spec>;
+  /** How states are integrated, where they are real numbers. */
+  readonly continuous?: Continuous<Spec>;
   /** One line for a person: `500 binary units`. */
   describe(spec: Spec): string;
 }

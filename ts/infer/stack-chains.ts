@@ -20,6 +20,7 @@
  * Cost: a sweep sends each row down each tied connection once more for every group of units that are proposed together. The
  * more units together, the cheaper the sweep and the rarer that all of them are taken over: chains of large layers stick
  * where the layers above have learned what recognition does not know.
+ * (A net of 144-100-100 on one busy core: 810, 172, 61 and 26 µs for a row and sweep with 1, 4, 16 and 100 together.)
  */
 import { biasName, type Connection, layerOf, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
 import type { Stack } from '../graph/machines.js';

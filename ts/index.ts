@@ -46,7 +46,13 @@ export type { Run, TrainOptions } from './learn/run.js';
 export type { Schedule } from './learn/schedule.js';
 export type { CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/trainer-options.js';
 export type { Progress, TrainingRecord } from './learn/training.js';
-export { type AnnealedEstimate, type AnnealedOptions, type Bracket, bracketOf } from './likelihood/annealed.js';
+export {
+  type AnnealedEstimate,
+  type AnnealedOptions,
+  type AnnealedState,
+  type Bracket,
+  bracketOf,
+} from './likelihood/annealed.js';
 export type { PseudoOptions } from './likelihood/pseudo.js';
 export type { Model, Parameter, Rows } from './model.js';
 export type { LoadOptions } from './runtime/load.js';
@@ -60,4 +66,5 @@ export { type ReplicatedSoftmaxUnits, replicatedSoftmax } from './units/replicat
 export { type SoftmaxUnits, softmax } from './units/softmax.js';
 export { type SteppedSigmoidUnits, steppedSigmoid } from './units/stepped-sigmoid.js';
 export { type TruncatedNormalUnits, truncatedNormal } from './units/truncated-normal.js';
-export { type Check, type Verification, type VerifyOptions, verify } from './verify/verify.js';
+export type { Check } from './verify/checks.js';
+export { type Verification, type VerifyOptions, verify } from './verify/verify.js';

@@ -106,7 +106,7 @@ export class Model {
     return this.#withData(visible, (data) => meansAbove(this.parameters, data, options.layer ?? highest));
   }
 
-  /** Drawn states of an RBM's hidden units given visible rows, `[rows, units]`; `seed` is needed. */
+  /** Drawn states of an RBM's hidden units given visible rows, `[rows, units]`; `seed` is needed. Labels count as absent. */
   sampleHidden(visible: Rows, options: { readonly seed: number }): Float32Array<ArrayBuffer> {
     return this.#pass('sampleHidden()', visible, 'up', options);
   }
@@ -193,9 +193,11 @@ export class Model {
   }
 
   /**
-   * Rows of an RBM with the numbers that `mask` leaves out drawn given the others, `[rows, units]`, each row by a chain of
-   * its own. `mask` says what is known: one number a unit for all rows alike, or `[rows, units]`; 0 is unknown, and what
-   * stands there is not read. Throws `GRAPH_UNSUITABLE`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
+   * Rows with the numbers that `mask` leaves out drawn given the others, `[rows, units]`, each row by a chain of its own whose
+   * limit is the model's own conditional distribution: of an RBM by Gibbs sampling, of a deep belief net by Metropolis
+   * within Gibbs sampling, where a sweep costs a pass down for every `unitsTogether` hidden units. `mask` says what is known:
+   * one number a unit for all rows alike, or `[rows, units]`; 0 is unknown, and what stands there is not read. Throws
+   * `GRAPH_UNSUITABLE`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
    */
   conditional(visible: Rows, mask: ArrayLike<number>, options: ConditionalOptions): Float32Array<ArrayBuffer> {
     const { visible: layer } = stackOf(this.graph);
@@ -221,8 +223,8 @@ export class Model {
   }
 
   /**
-   * Rows with what is missing in them (`known` of the data set) replaced by its expectation under an RBM given the rest,
-   * `[rows, units]`: averages over a chain for each row. Throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`.
+   * Rows with what is missing in them (`known` of the data set) replaced by its expectation given the rest, `[rows, units]`:
+   * averages over a chain for each row, as those of `conditional`. Throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`.
    */
   fillMissing(data: Dataset, options: FillOptions): Float32Array<ArrayBuffer> {
     checkData(this.graph, stackOf(this.graph).visible, data);

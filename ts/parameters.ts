@@ -1,6 +1,8 @@
 /** The parameters of a model in the engine's memory, by their names in files. */
 
 import { WakesleepError } from './errors.js';
+import { canonicalJson } from './files/json.js';
+import { fingerprint } from './fingerprint.js';
 import {
   biasName,
   connectionName,
@@ -136,6 +138,12 @@ export class Parameters {
       return;
     }
     withFloats(this.runtime, values, (held) => weights.write(held.handle));
+  }
+
+  /** A digest of the graph and every number. */
+  fingerprint(): string {
+    const graph = new TextEncoder().encode(canonicalJson(this.graph));
+    return fingerprint([graph, ...this.specs.map(({ name }) => new Uint8Array(this.read(name).buffer))]);
   }
 
   /** Draws the weights of every connection: normal, mean 0, standard deviation `scale`; biases stay zero. */

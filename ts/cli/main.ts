@@ -81,6 +81,8 @@ function program(output: Output, finish: (status: number) => void): Command {
     .option('--base <data>', 'ais: whose means the base model has (default: the biases of the model)')
     .option('--reverse', 'ais: also from samples of the model, for the other end of a bracket')
     .option('--sweeps <N>', 'ais: Gibbs sweeps before the reverse starts', integer, 10_000)
+    .option('--state <file>', 'ais: keep finished chains in this file, each hundred as it is done')
+    .option('--resume', 'ais: go on from the chains that the file of --state keeps')
     .option('--data <dir>', 'folder that holds the files of a named set')
     .action(async (model: string, data: string, options: ScoreArguments) =>
       finish(await (await import('./score.js')).score(model, data, options, output)),

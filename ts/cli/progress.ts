@@ -78,13 +78,17 @@ async function showBar(run: Run, work: readonly PhaseWork[], clock: Clock): Prom
 /** A bar of one piece of work on a terminal, and elsewhere a line at each tenth. */
 export async function showShare(title: string): Promise<{ at(share: number): void; end(): void }> {
   const startedAt = performance.now();
+  // Work that goes on from before begins beyond 0, and that part took no time here.
+  let begun: number | undefined;
   const left = (share: number) => {
+    begun ??= share;
     const seconds = (performance.now() - startedAt) / 1000;
-    return share > 0 ? `${duration((seconds / share) * (1 - share))} left` : 'starting';
+    return share > begun ? `${duration((seconds / (share - begun)) * (1 - share))} left` : 'starting';
   };
   if (!process.stderr.isTTY) {
     let tenths = 0;
     const at = (share: number) => {
+      begun ??= share;
       if (Math.floor(10 * share) <= tenths) return;
       tenths = Math.floor(10 * share);
       process.stderr.write(`${title}: ${10 * tenths} %, ${left(share)}\n`);
@@ -94,7 +98,7 @@ export async function showShare(title: string): Promise<{ at(share: number): voi
   const { default: cliProgress } = await import('cli-progress');
   const format = `{bar} {percentage} % | ${title} | {left}`;
   const bar = new cliProgress.SingleBar({ format, stream: process.stderr, hideCursor: true, clearOnComplete: true });
-  bar.start(1000, 0, { left: left(0) });
+  bar.start(1000, 0, { left: 'starting' });
   return { at: (share) => bar.update(Math.floor(1000 * share), { left: left(share) }), end: () => bar.stop() };
 }
 

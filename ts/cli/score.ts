@@ -3,12 +3,14 @@ import type { Dataset } from '../data/dataset.js';
 import { type Engine, load } from '../engine.js';
 import { WakesleepError } from '../errors.js';
 import { visibleUnitsOf } from '../graph/machines.js';
-import { type AnnealedEstimate, type Bracket, bracketOf } from '../likelihood/annealed.js';
+import { type AnnealedEstimate, type AnnealedState, type Bracket, bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
 import { oneOf } from '../options.js';
 import { unitType } from '../units/index.js';
 import { loadRows } from './data.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
+import { Interruption } from './interruption.js';
+import { type Direction, KeptChains } from './kept-chains.js';
 import { openModel } from './model-source.js';
 import { exitStatus, type Output, withThousands } from './output.js';
 import { showShare } from './progress.js';
@@ -24,6 +26,8 @@ export interface ScoreArguments extends EngineOptions {
   readonly sweeps: number;
   readonly base?: string;
   readonly data?: string;
+  readonly state?: string;
+  readonly resume?: boolean;
 }
 
 const METHODS = ['exact', 'ais', 'free-energy', 'pseudo'] as const;
@@ -31,6 +35,7 @@ const METHODS = ['exact', 'ais', 'free-energy', 'pseudo'] as const;
 /** Prints the mean over rows with its uncertainty. */
 export async function score(path: string, name: string, options: ScoreArguments, output: Output): Promise<number> {
   const method = oneOf('score', 'method', options.method, METHODS);
+  const kept = method === 'ais' ? KeptChains.open(options.state, options.resume === true) : undefined;
   const engine = await load(engineOptions(options));
   try {
     const model = openModel(engine, path);
@@ -43,7 +48,7 @@ export async function score(path: string, name: string, options: ScoreArguments,
     if (method === 'pseudo') report(output, 'pseudo-log-likelihood', model.pseudoLogLikelihood(data));
     else if (method === 'free-energy') report(output, 'minus free energy (log Z is left out)', negated(model, data));
     else if (method === 'exact') report(output, 'log-likelihood', model.logLikelihood(data));
-    else await annealed(engine, model, data, options, output);
+    else await annealed(engine, model, data, options, kept!, output);
     return exitStatus.done;
   } finally {
     engine.close();
@@ -97,6 +102,7 @@ async function annealed(
   model: Model,
   data: Dataset,
   options: ScoreArguments,
+  kept: KeptChains,
   output: Output,
 ): Promise<void> {
   const base =
@@ -104,21 +110,33 @@ async function annealed(
       ? {}
       : { base: (await loadRows(engine, options.base, { dataFolder: options.data })).rows };
   const { chains, temperatures, seed, sweeps } = options;
-  const run = async (direction: 'forward' | 'reverse') => {
+  const interruption = new Interruption();
+  const { signal } = interruption;
+  const run = async (direction: Direction) => {
     const bar = await showShare(`annealing, ${direction}`);
     const start = direction === 'reverse' ? { start: { sweeps } } : {};
-    const onProgress = ({ share }: { readonly share: number }) => bar.at(share);
+    const onProgress = ({ share, state }: { readonly share: number; readonly state: AnnealedState }) => {
+      bar.at(share);
+      kept.keep(direction, state);
+    };
     try {
-      const given = { seed, chains, temperatures, direction, onProgress, ...start, ...base };
-      return await model.annealedLogPartitionAsync(given);
+      const given = { seed, chains, temperatures, direction, onProgress, signal, ...start, ...base };
+      return await model.annealedLogPartitionAsync({ ...given, ...kept.resumed(direction) });
     } finally {
       bar.end();
     }
   };
-  const forward = await run('forward');
-  const reverse = options.reverse === true ? await run('reverse') : undefined;
-  const energies = moments(negated(model, data));
-  reportAnnealed(output, energies, data.rows, forward, reverse && bracketOf(forward, reverse));
+  try {
+    const forward = await run('forward');
+    const reverse = options.reverse === true ? await run('reverse') : undefined;
+    const energies = moments(negated(model, data));
+    reportAnnealed(output, energies, data.rows, forward, reverse && bracketOf(forward, reverse));
+  } catch (error) {
+    if (signal.aborted) output.remark(kept.inWords());
+    throw error;
+  } finally {
+    interruption.dispose();
+  }
 }
 
 function reportAnnealed(
@@ -130,7 +148,7 @@ function reportAnnealed(
 ): void {
   const nats = (logZ: number) => energies.mean - logZ;
   const [mean, low, high] = [nats(forward.logPartition), nats(forward.high), nats(forward.low)];
-  const { logWeights: _, ...estimate } = forward;
+  const { logWeights: _, state: _kept, ...estimate } = forward;
   const ends = bracket && { low: nats(bracket.high), high: nats(bracket.low), width: bracket.width };
   const warnings = bracket?.warnings ?? forward.warnings;
   output.object({

@@ -5,6 +5,7 @@
  * addressed by that number.
  */
 import { WakesleepError } from '../errors.js';
+import { fingerprint } from '../fingerprint.js';
 import { noiseStream } from '../noise.js';
 import { describeValue, finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import { withScratch } from '../runtime/allocation.js';
@@ -283,14 +284,14 @@ export class Dataset {
     const { storage, firstRow, rows } = this;
     const { columns, classes, name, data, pixels, labels } = storage;
     const width = columns * (pixels ? 1 : 4);
-    let hash = fnv(0x811c9dc5, data.bytes().subarray(firstRow * width, (firstRow + rows) * width));
-    if (labels !== undefined) hash = fnv(hash, labels.bytes().subarray(firstRow, firstRow + rows));
+    const parts = [data.bytes().subarray(firstRow * width, (firstRow + rows) * width)];
+    if (labels !== undefined) parts.push(labels.bytes().subarray(firstRow, firstRow + rows));
     const known = this.known();
-    if (known !== undefined) hash = fnv(hash, known);
+    if (known !== undefined) parts.push(known);
     if (storage.rowWeights !== undefined) {
-      hash = fnv(hash, new Uint8Array(storage.rowWeights.slice(firstRow, firstRow + rows).buffer));
+      parts.push(new Uint8Array(storage.rowWeights.slice(firstRow, firstRow + rows).buffer));
     }
-    return { name, firstRow, rows, columns, classes, digest: hash.toString(16).padStart(8, '0') };
+    return { name, firstRow, rows, columns, classes, digest: fingerprint(parts) };
   }
 
   /** Gives the memory of the whole set back; no view of it may be used afterwards. */
@@ -479,10 +480,4 @@ function checkFloats(values: Float32Array, columns: number, scale: number): Plac
 
 function place(index: number, columns: number, value: number): Place {
   return { row: Math.floor(index / columns), column: index % columns, value };
-}
-
-function fnv(start: number, bytes: Uint8Array): number {
-  let hash = start;
-  for (let i = 0; i < bytes.length; i += 1) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  return hash >>> 0;
 }

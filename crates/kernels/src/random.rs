@@ -34,6 +34,7 @@ pub enum Purpose {
     Dropout = 10,
     Swap = 11,
     Missing = 12,
+    Accept = 13,
 }
 
 /// One block of four words.

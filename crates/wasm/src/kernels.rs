@@ -83,6 +83,7 @@ fn purpose(code: u32) -> Purpose {
         10 => Purpose::Dropout,
         11 => Purpose::Swap,
         12 => Purpose::Missing,
+        13 => Purpose::Accept,
         _ => panic!("purpose {code}"),
     }
 }

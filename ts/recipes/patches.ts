@@ -1,4 +1,5 @@
 /** Gaussian machines on patches with natural statistics, with binary and with rectified hidden units. */
+import type { ConfigurationInput } from '../config.js';
 import type { Recipe } from './recipe.js';
 
 /** Rates and all else are the defaults, which a machine of real-valued data must do well with. */
@@ -6,7 +7,7 @@ const shared = {
   seed: 7,
   data: { name: 'patches' },
   train: [{ type: 'contrastiveDivergence', epochs: 50 }],
-} as const satisfies Partial<Recipe['configuration']>;
+} as const satisfies Partial<ConfigurationInput>;
 
 const visible = { type: 'gaussian', units: 256, variance: 'learned', standardise: true } as const;
 

@@ -24,8 +24,9 @@ import type { ExpectationMaximisation } from './learn/expectation-maximisation.j
 import type { FastWeights } from './learn/fast-persistent.js';
 import type { ParallelTempering } from './learn/parallel-tempering.js';
 import type { PersistentContrastiveDivergence } from './learn/persistent.js';
+import { monitors } from './learn/run.js';
 import type { CompleteTrainerOptions } from './learn/trainer-options.js';
-import { describeValue, isPlainObject, nearestName } from './options.js';
+import { describeValue, isPlainObject, nearestName, oneOf, refuseUnknown } from './options.js';
 import { INITIAL_WEIGHT_SCALE } from './parameters.js';
 
 // ---- The schema ----
@@ -128,6 +129,7 @@ const trainer = {
   hiddenDropout: z.number().min(0).lt(1).optional(),
   missingSweeps: count(1, 65_000).optional(),
   averaging: z.union([z.number(), z.strictObject({ decay: z.number().gt(0).lt(1) })]).nullish(),
+  recordEvery: count().optional(),
 } satisfies Record<keyof CompleteTrainerOptions, z.ZodType>;
 
 const gibbsSteps = schedule(count(1, 65_000)).optional();
@@ -195,6 +197,7 @@ const data = z
     z.strictObject({ name: z.literal('patches-normalised'), heldOut }),
     z.strictObject({ name: z.literal('tallies'), heldOut }),
     z.strictObject({ name: z.literal('topics'), heldOut }),
+    z.strictObject({ name: z.literal('bars-and-stripes'), heldOut }),
     z.strictObject({
       name: z.literal('files'),
       images: z.string().describe('The path of an idx file, `.gz` too.'),
@@ -228,6 +231,7 @@ export const configurationSchema = z.strictObject({
   data,
   model,
   train: z.array(algorithm).min(1).max(1).describe('The training algorithm; one, for now.'),
+  monitor: z.array(z.enum(monitors)).default([]).describe('What is measured at every record beside what always is.'),
   evaluate: z.array(evaluation).default([]).describe('What is measured when training is over.'),
   checkpointSeconds: z
     .number()
@@ -237,8 +241,35 @@ export const configurationSchema = z.strictObject({
     .describe('The longest time between two checkpoints; there is one after each epoch anyway.'),
 });
 
+// ---- Studies ----
+
+/** What a study may compare its variants by. */
+export const comparisons = [
+  'gapToOptimum',
+  'logLikelihood',
+  'reconstructionError',
+  'testNats',
+  'testErrorPercent',
+] as const;
+export type Comparison = (typeof comparisons)[number];
+
+/** A variant's name is that of its folder. */
+const VARIANT_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
+
+/** Several configurations that are trained one after another and compared. */
+export const studySchema = z.strictObject({
+  base: configurationSchema.partial().optional().describe('What variants have unless they say otherwise.'),
+  variants: z
+    .record(z.string().regex(VARIANT_NAME), configurationSchema.partial())
+    .describe("By name, which is also that of its folder: each key stands in place of the base's."),
+  compare: z.enum(comparisons).describe('What the summary and its plot show.'),
+});
+
 /** What a recipe or a file may leave out is left out here too. */
 export type ConfigurationInput = z.input<typeof configurationSchema>;
+
+/** A study as a recipe or a file gives it. */
+export type StudyInput = z.input<typeof studySchema>;
 
 /** One of the measurements that `evaluate` names. */
 export type Evaluation = z.infer<typeof evaluation>;
@@ -251,9 +282,9 @@ export type Configuration = Omit<z.output<typeof configurationSchema>, 'train'> 
 /** Paths in which the configurations of a run and of its continuation may differ. */
 export const FREE_ON_RESUME = ['checkpointSeconds'] as const;
 
-/** The JSON Schema of a CONFIG.json. */
+/** The JSON Schema of a CONFIG.json: of a configuration, or of a study of several. */
 export function configurationJsonSchema(): object {
-  return z.toJSONSchema(configurationSchema, { io: 'input' });
+  return z.toJSONSchema(z.union([configurationSchema, studySchema]), { io: 'input' });
 }
 
 // ---- Reading ----
@@ -262,6 +293,78 @@ export function configurationJsonSchema(): object {
 export interface ReadConfiguration {
   readonly configuration: Configuration;
   readonly graph: Graph;
+}
+
+/** A checked study: its variants in order, each a whole configuration. */
+export interface ReadStudy {
+  readonly compare: Comparison;
+  readonly variants: readonly (ReadConfiguration & { readonly name: string })[];
+}
+
+/** Whether what was given means to be a study: it has variants. */
+export function isStudy(given: unknown): given is { readonly variants: unknown } {
+  return isPlainObject(given) && Object.hasOwn(given, 'variants');
+}
+
+/**
+ * Checks a study and completes its variants; `change` is made to each before it is checked. Throws `OPTION_INVALID` and
+ * `GRAPH_UNSUITABLE`, naming the variant.
+ */
+export function readStudy(given: unknown, change: (configuration: unknown, variant: string) => unknown): ReadStudy {
+  refuseUnknown('The study', given, ['base', 'variants', 'compare']);
+  const { base = {}, variants } = given;
+  const compare = oneOf('study', 'compare', given.compare, comparisons);
+  for (const [where, value] of [
+    ['base', base],
+    ['variants', variants],
+  ] as const) {
+    if (!isPlainObject(value)) throw wrongValue([where], given, 'an object');
+  }
+  const named = Object.entries(variants as Record<string, unknown>);
+  if (named.length === 0) throw wrongValue(['variants'], given, 'an object of at least one configuration by its name');
+  return {
+    compare,
+    variants: named.map(([name, own]) => {
+      if (!VARIANT_NAME.test(name)) {
+        const wanted = 'letters, digits, `-` and `_`';
+        const message = `The name of a variant is that of its folder and must be of ${wanted}; got ${describeValue(name)}.`;
+        throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted, where: 'variants' });
+      }
+      if (!isPlainObject(own)) throw wrongValue(['variants', name], given, 'an object');
+      return { name, ...inVariant(name, () => readConfiguration(change({ ...(base as object), ...own }, name))) };
+    }),
+  };
+}
+
+/** Refuses a name that no variant has; throws `OPTION_INVALID` with the nearest one. */
+export function refuseUnknownVariant(name: string, names: readonly string[], where: string): void {
+  if (names.includes(name)) return;
+  const nearest = nearestName(name, names);
+  const advice = nearest === undefined ? `there are ${names.join(', ')}.` : `did you mean ${nearest}?`;
+  const message = `The study has no variant called ${describeValue(name)}; ${advice}`;
+  throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: nearest ?? names.join(', '), where });
+}
+
+/** Does something for a variant; an error names it. */
+function inVariant<T>(name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw ofVariant(name, error);
+  }
+}
+
+/** An error, saying in which variant of a study it was met. */
+export function ofVariant(name: string, error: unknown): unknown {
+  if (!(error instanceof WakesleepError)) return error;
+  const { code, message, given, wanted, where } = error;
+  const details = {
+    given,
+    cause: error,
+    ...(wanted !== undefined && { wanted }),
+    ...(where !== undefined && { where }),
+  };
+  return new WakesleepError(code, `Variant ${name}: ${message}`, details);
 }
 
 /** Checks and completes a configuration; throws `OPTION_INVALID` naming the path, and `GRAPH_UNSUITABLE`. */

@@ -42,7 +42,7 @@ export {
   type PersistentOptions,
   persistentContrastiveDivergence,
 } from './learn/persistent.js';
-export type { Run, TrainOptions } from './learn/run.js';
+export type { Monitor, Run, TrainOptions } from './learn/run.js';
 export type { Schedule } from './learn/schedule.js';
 export type { CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/trainer-options.js';
 export type { Progress, TrainingRecord } from './learn/training.js';

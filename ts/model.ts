@@ -12,7 +12,7 @@ import { meansAbove, passThrough, reconstruct } from './infer/passes.js';
 import { type SampleOptions, sample } from './infer/sample.js';
 import { checkData } from './infer/source.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
-import { Run, type TrainOptions } from './learn/run.js';
+import { checkTrainOptions, Run, type TrainOptions } from './learn/run.js';
 import {
   type AnnealedEstimate,
   type AnnealedOptions,
@@ -76,11 +76,11 @@ export class Model {
 
   /**
    * Trains on rows: iterate what comes back. Nothing happens before. Throws `GRAPH_UNSUITABLE` where the algorithm
-   * cannot train this graph, `SHAPE_MISMATCH` and `DATA_INVALID` where the rows do not fit it.
+   * cannot train this graph or `monitor` not measure it, `SHAPE_MISMATCH` and `DATA_INVALID` where the rows do not fit it.
    */
   train(data: Dataset, algorithm: Algorithm, options: TrainOptions = {}): Run {
     const { heldOut } = options;
-    refuseUnknown('train()', options, ['heldOut', 'signal']);
+    checkTrainOptions('train()', options);
     const complete = readAlgorithm(algorithm);
     checkAlgorithm(this.graph, complete);
     const { visible } = stackOf(this.graph);
@@ -187,7 +187,10 @@ export class Model {
     });
   }
 
-  /** Draws rows, `[rows, visible units]`, by Gibbs sampling in the topmost machine and one pass down. */
+  /**
+   * Draws rows, `[rows, visible units]`, by Gibbs sampling in the topmost machine and one pass down; with `every` each
+   * chain over time, `[rows, sweeps / every, visible units]`.
+   */
   sample(options: SampleOptions): Float32Array<ArrayBuffer> {
     return sample(this.parameters, options);
   }

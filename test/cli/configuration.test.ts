@@ -1,10 +1,21 @@
 /** Configurations: what is completed, and the sentence for everything that is refused. */
 import { describe, expect, it } from 'vitest';
 import { withAssignments } from '../../dist/cli/set.js';
-import { configurationJsonSchema, parseConfiguration, readConfiguration } from '../../dist/config.js';
+import {
+  type ConfigurationInput,
+  configurationJsonSchema,
+  isStudy,
+  parseConfiguration,
+  readConfiguration,
+  readStudy,
+} from '../../dist/config.js';
 import { recipes } from '../../dist/recipes/index.js';
 
-const tiny = recipes.find(({ name }) => name === 'digits-tiny')!.configuration;
+/** The configuration of a recipe that is a single run. */
+const configurationOf = (name: string) =>
+  recipes.find((recipe) => recipe.name === name)!.configuration as ConfigurationInput;
+
+const tiny = configurationOf('digits-tiny');
 
 /** The sentence for a recipe with an assignment. */
 function refusal(...assignments: string[]): string {
@@ -19,9 +30,14 @@ function refusal(...assignments: string[]): string {
 
 describe('every recipe', () => {
   it.each(recipes.map((recipe) => [recipe.name, recipe] as const))('%s is a whole configuration', (_, recipe) => {
-    const { configuration, graph } = readConfiguration(recipe.configuration);
-    expect(readConfiguration(JSON.parse(JSON.stringify(configuration)))).toEqual({ configuration, graph });
-    expect(configuration.checkpointSeconds).toBe(30);
+    const given = recipe.configuration;
+    const read = isStudy(given)
+      ? readStudy(given, (configuration) => configuration).variants
+      : [readConfiguration(given)];
+    for (const { configuration, graph } of read) {
+      expect(readConfiguration(JSON.parse(JSON.stringify(configuration)))).toEqual({ configuration, graph });
+      expect(configuration.checkpointSeconds).toBe(30);
+    }
   });
 });
 
@@ -51,7 +67,7 @@ describe('--set', () => {
     ['modell.x=1', 'The configuration has no key `modell`; did you mean `model`?'],
     [
       '__proto__.x=1',
-      'The configuration has no key `__proto__`; it takes `seed`, `weightScale`, `data`, `model`, `train`, `evaluate`, `checkpointSeconds`.',
+      'The configuration has no key `__proto__`; it takes `seed`, `weightScale`, `data`, `model`, `train`, `monitor`, `evaluate`, `checkpointSeconds`.',
     ],
     ['train.0.phases.7.epochs=1', '`train.0.phases` is a list of 3, counted from 0; it has no `7`.'],
     ['train.first.epochs=1', '`train` is a list of 1, counted from 0; it has no `first`.'],
@@ -91,7 +107,7 @@ describe('values', () => {
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     [
       'data.name=mnits',
-      '`data.name` must be "mnist", "digits-tiny", "patches", "patches-normalised", "tallies", "topics" or "files"; got "mnits". Did you mean "mnist"?',
+      '`data.name` must be "mnist", "digits-tiny", "patches", "patches-normalised", "tallies", "topics", "bars-and-stripes" or "files"; got "mnits". Did you mean "mnist"?',
     ],
     ['data.heldOut=-5', '`data.heldOut` must be an integer of at least 0; got -5.'],
     ['data.name=files', '`data.images` must be a string; it is missing.'],
@@ -123,7 +139,7 @@ describe('values', () => {
     );
     const noLabels = {
       ...(withAssignments(tiny, []) as object),
-      model: recipes[1]!.configuration.model,
+      model: configurationOf('mnist-rbm').model,
       train: [{ type: 'contrastiveDivergence' }],
     };
     expect(() => readConfiguration(noLabels)).toThrow(

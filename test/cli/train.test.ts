@@ -82,7 +82,7 @@ describe("a run's folder", () => {
       resumedAt: [],
       model: { sha256: sha256Of(join(out, 'model.safetensors')), updates: 15 },
       evaluation: { testRows: 200 },
-      pictures: ['filters.png', 'reconstructions.png', 'generated.png'],
+      pictures: ['filters.png', 'reconstructions.png', 'generated.png', 'chains.png', 'metrics.svg'],
     });
     expect(Object.keys(run.evaluation as object)).toEqual([
       'testErrors',
@@ -96,7 +96,9 @@ describe("a run's folder", () => {
   it('says at the end what was reached, where the pictures are, and what to try next', async () => {
     const { stdout, stderr } = await wakesleep(['train', small, '--out', join(folder, 'said'), '--seed', '11']);
     expect(stdout).toMatch(/^Test error +[\d.]+ % \(\d+ of 200 digits\)$/m);
-    expect(stdout).toMatch(/^Pictures +\S+filters\.png, \S+reconstructions\.png, \S+generated\.png$/m);
+    expect(stdout).toMatch(
+      /^Pictures +\S+filters\.png, \S+reconstructions\.png, \S+generated\.png, \S+chains\.png, \S+metrics\.svg$/m,
+    );
     expect(stdout).toMatch(/^Try next +npx wakesleep sample \S+model\.safetensors --clamp label=3 --out threes\.png$/m);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1 + 3);
   });

@@ -6,6 +6,7 @@ import { drawTallies, drawTopics, TALLY_TRIALS } from '../../dist/data/counts.js
 import { resolveData } from '../../dist/data/named.js';
 import { drawNormalisedPatches, drawPatches, PATCH_SIDE } from '../../dist/data/patches.js';
 import { gaussianBaselines } from '../../dist/evaluate/gaussian-baselines.js';
+import { barsAndStripesDraws } from '../reference/bars-and-stripes.js';
 import { randomSource } from '../reference/random.js';
 
 let engine: Engine;
@@ -94,6 +95,18 @@ it('documents have 60 to 140 words of at most three lines, tallies up to 8', () 
     expect(words).toBeLessThanOrEqual(140);
   }
   expect(Math.max(...drawTallies('test'))).toBe(TALLY_TRIALS);
+});
+
+it('bars and stripes are every draw once, as the oracle has them, for training and test', async () => {
+  const wanted = barsAndStripesDraws()
+    .map((row) => row.join(''))
+    .sort();
+  for (const split of ['train', 'test']) {
+    const { images, rows, width, height } = await resolveData(`bars-and-stripes:${split}`);
+    expect([rows, width, height]).toEqual([16, 3, 3]);
+    const drawn = Array.from({ length: rows }, (_, row) => [...images.subarray(9 * row, 9 * row + 9)].join(''));
+    expect(drawn.sort()).toEqual(wanted);
+  }
 });
 
 it('Gaussian baselines are the densities of the Gaussians that fit', () => {

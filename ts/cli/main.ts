@@ -42,6 +42,7 @@ function program(output: Output, finish: (status: number) => void): Command {
     .option('--seed <N>', 'seed of the weights and of all noise', integer)
     .option('--set <path=value>', 'change the configuration: train.0.epochs=5 (may be repeated)', collected, [])
     .option('--data <dir>', 'folder that holds the files of a named set')
+    .option('--only <variant>', 'of a study, train this variant now (may be repeated)', collected, [])
     .option('--schema', 'print the JSON Schema of a configuration instead')
     .action(
       async (source: string | undefined, options: TrainArguments & { readonly schema?: boolean }, self: Command) => {
@@ -56,6 +57,7 @@ function program(output: Output, finish: (status: number) => void): Command {
     .requiredOption('--out <file>', 'a .png picture, or a .npy array [rows, units]')
     .option('--rows <N>', 'rows to draw', integer, 100)
     .option('--sweeps <N>', 'sweeps of Gibbs sampling', integer, 1000)
+    .option('--every <N>', 'show each chain after every N sweeps: a line, or [rows, sweeps / N, units]', integer)
     .option('--clamp <label=N>', 'hold the label at a class')
     .option('--seed <N>', 'seed of the draws', integer, 1)
     .option('--width <N>', 'width of a picture in pixels (default: a square)', integer)

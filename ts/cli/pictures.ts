@@ -2,7 +2,8 @@
 import type { Dataset } from '../data/dataset.js';
 import { firstLayerFilters, type Generated, SHOWN_PER_CLASS } from '../evaluate/evaluate.js';
 import { type GreyRange, pngGrid } from '../files/png.js';
-import { visibleUnitsOf } from '../graph/machines.js';
+import { unitsOf } from '../graph/graph.js';
+import { stackOf, visibleUnitsOf } from '../graph/machines.js';
 import type { Model } from '../model.js';
 import { unitType } from '../units/index.js';
 
@@ -48,14 +49,28 @@ export function generatedPicture(model: Model, generated: Generated, size: Pictu
   return samplesPicture(model, tiles, classes * perClass, size);
 }
 
-/** Rows of the visible layer, ten beside one another. */
+/** Sweeps from one picture of a chain to the next, and how many of them stand beside one another. */
+const CHAIN_SWEEPS = 50;
+const CHAIN_SNAPSHOTS = 20;
+
+/** Chains over time, one a line, from left to right: of each class one with its label clamped, or ten free ones. */
+export function chainsPicture(model: Model, seed: number, size: PictureSize): Uint8Array {
+  const { label } = stackOf(model.graph);
+  const rows = label === undefined ? SHOWN_PER_CLASS : unitsOf(model.graph, label);
+  const clamp = label === undefined ? {} : { clamp: { label: Array.from({ length: rows }, (_, row) => row) } };
+  const sweeps = CHAIN_SWEEPS * CHAIN_SNAPSHOTS;
+  const values = model.sample({ rows, sweeps, every: CHAIN_SWEEPS, seed, ...clamp });
+  return samplesPicture(model, values, rows * CHAIN_SNAPSHOTS, size, CHAIN_SNAPSHOTS);
+}
+
+/** Rows of the visible layer, `columns` (default ten) beside one another. */
 export function samplesPicture(
   model: Model,
   tiles: Float32Array,
   rows: number,
   { height, width }: PictureSize,
+  columns = Math.min(SHOWN_PER_CLASS, rows),
 ): Uint8Array {
-  const columns = Math.min(SHOWN_PER_CLASS, rows);
   return pngGrid({ tiles, rows, tileHeight: height, tileWidth: width, columns, range: greysOf(model), scale: 2 });
 }
 

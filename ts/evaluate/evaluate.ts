@@ -5,11 +5,11 @@
 import type { Evaluation } from '../config.js';
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
-import { unitsOf, weightName } from '../graph/graph.js';
+import { layerOf, unitsOf, weightName } from '../graph/graph.js';
 import { stackOf, visibleUnitsOf } from '../graph/machines.js';
 import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
-import { unitType } from '../units/index.js';
+import { type Units, unitType } from '../units/index.js';
 import { shareOfEdgeFilters } from './edges.js';
 import { gaussianBaselines } from './gaussian-baselines.js';
 import { nearestNeighbourClasses } from './nearest-neighbours.js';
@@ -116,7 +116,8 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
   const whole = test.isBinary() || !binary;
   const rows = whole ? test : test.binarised({ method: 'sample', seed: model.seed });
   const { upper } = stackOf(model.graph).machines[0]!;
-  const enumerable = unitsOf(model.graph, upper) <= MOST_ENUMERATED;
+  const { units: hidden } = layerOf(model.graph, upper);
+  const enumerable = unitsOf(model.graph, upper) <= MOST_ENUMERATED || isOneGroup(hidden);
   const nats = enumerable ? model.logLikelihood(rows) : model.freeEnergy(rows).map((energy) => -energy);
   const mean = nats.reduce((sum, x) => sum + x, 0) / rows.rows;
   if (rows !== test) rows.free();
@@ -130,6 +131,12 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
   const reverse = await model.annealedLogPartitionAsync({ ...given, direction: 'reverse', start });
   const { low, high } = bracketOf(forward, reverse);
   return { testNats: mean - forward.logPartition, testNatsLow: mean - high, testNatsHigh: mean - low };
+}
+
+/** Whether exactly one unit of a layer is on, so that it has as few configurations as units: a mixture's components. */
+function isOneGroup(units: Units): boolean {
+  const type = unitType(units);
+  return type.binary(units) && type.kernel(units).size === type.units(units);
 }
 
 /** Weights of the lowest hidden units, `[hidden units, visible units]`. */

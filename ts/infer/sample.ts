@@ -3,7 +3,8 @@
  *
  * 1. The lower layers of the topmost machine start from their biases alone, the label from its clamp.
  * 2. Each sweep draws the upper layer given the lower ones, then the lower ones given it; a clamped label stays.
- * 3. From the last states each tied layer below is drawn in turn; the visible layer gives means or states.
+ * 3. From the last states, and those after each `every` sweeps, each tied layer below is drawn in turn; the visible layer
+ *    gives means or states. The chains take no note of it.
  */
 import { WakesleepError } from '../errors.js';
 import { biasName, layerOf, unitsOf, upwardBiasName } from '../graph/graph.js';
@@ -20,6 +21,11 @@ export interface SampleOptions {
   readonly rows?: number;
   /** Full sweeps of Gibbs sampling in the topmost machine, default 1,000. */
   readonly sweeps?: number;
+  /**
+   * Gives every chain after each so many sweeps, not after the last alone; `sweeps` must be a multiple of it. What is given
+   * after n sweeps is what `sweeps: n` gives. Default `sweeps`.
+   */
+  readonly every?: number;
   /** The seed of all draws, 0 to 2^53 − 1; there is no default. */
   readonly seed: number;
   /** `{ label: 3 }` for all rows, or `{ label: [0, 1, ...] }`, one for each row. */
@@ -30,17 +36,18 @@ export interface SampleOptions {
   readonly give?: 'means' | 'states';
 }
 
-/** Draws rows, `[rows, visible units]`; throws `OPTION_INVALID`, `GRAPH_UNSUITABLE`, `DIVERGED`. */
+/** Draws rows, `[rows, visible units]`, with `every` `[rows, sweeps / every, visible units]`; throws `OPTION_INVALID`, `GRAPH_UNSUITABLE`, `DIVERGED`. */
 export function sample(parameters: Parameters, options: SampleOptions): Float32Array<ArrayBuffer> {
   const where = 'sample()';
-  refuseUnknown(where, options, ['rows', 'sweeps', 'seed', 'clamp', 'give', 'length']);
+  refuseUnknown(where, options, ['rows', 'sweeps', 'every', 'seed', 'clamp', 'give', 'length']);
   const rows = integer(where, 'rows', options.rows ?? 1, { atLeast: 1 });
   const sweeps = integer(where, 'sweeps', options.sweeps ?? 1000, { atLeast: 1, atMost: 2 ** 32 - 2 });
+  const every = readEvery(where, options.every ?? sweeps, sweeps);
   const seed = readSeed(where, options.seed);
   const give = oneOf(where, 'give', options.give ?? 'means', ['means', 'states'] as const);
   const length = integer(where, 'length', options.length ?? 1, { atLeast: 1, atMost: 2 ** 24 });
   const { graph, runtime } = parameters;
-  const { machines, label } = stackOf(graph);
+  const { machines, visible, label } = stackOf(graph);
   const labels = readClamp(parameters, label, options.clamp, rows);
   const machine = machines.at(-1)!;
   const owned: LayerState[] = [];
@@ -59,6 +66,14 @@ export function sample(parameters: Parameters, options: SampleOptions): Float32A
       if (clamped(lower.name)) lower.write(runtime, labels!);
       else lower.inferFromBias(parameters.bias(biasName(lower.name)), { keep: 'means', draw: { update: 0, sweep: 0 } });
     }
+    const below = machines.slice(0, -1).reverse();
+    const path = below.map(({ connections: [connection] }) => ({
+      connection: connection!,
+      state: layer(connection!.lower),
+    }));
+    const snapshots = sweeps / every;
+    const units = unitsOf(graph, visible);
+    const values = new Float32Array(rows * snapshots * units);
     for (let sweep = 1; sweep <= sweeps; sweep += 1) {
       const draw = { update: sweep, sweep: 0 };
       upper.infer(upwardDrives(parameters, machine, lowers), upperBias, { keep: 'means', draw });
@@ -67,23 +82,43 @@ export function sample(parameters: Parameters, options: SampleOptions): Float32A
         const drive = downwardDrive(parameters, machine.connections[index]!, upper, true);
         lower.infer([drive], parameters.bias(biasName(lower.name)), { keep: 'means', draw });
       });
+      if (sweep % every !== 0) continue;
+      // Down to the data: the chains themselves are left as they are.
+      let above = lowers.find((lower) => lower.name !== label)!;
+      for (const { connection, state } of path) {
+        const drive = downwardDrive(parameters, connection, above, true);
+        state.infer([drive], parameters.bias(biasName(state.name)), {
+          keep: 'means',
+          draw: { update: sweep + 1, sweep: 0 },
+        });
+        above = state;
+      }
+      if (give === 'states') above.spreadStates();
+      const given = givenOut(parameters, above);
+      if (!given.every(Number.isFinite)) throw grown(sweep, where);
+      const snapshot = sweep / every - 1;
+      for (let row = 0; row < rows; row += 1) {
+        values.set(given.subarray(row * units, (row + 1) * units), (row * snapshots + snapshot) * units);
+      }
     }
-    let below = lowers.find((lower) => lower.name !== label)!;
-    for (const { connections } of machines.slice(0, -1).reverse()) {
-      const connection = connections[0]!;
-      const { lower } = connection;
-      const drive = downwardDrive(parameters, connection, below, true);
-      below = layer(lower);
-      below.infer([drive], parameters.bias(biasName(lower)), { keep: 'means', draw: { update: sweeps + 1, sweep: 0 } });
-    }
-    if (give === 'states') below.spreadStates();
-    const values = givenOut(parameters, below);
-    if (values.every(Number.isFinite)) return values;
-    const message = `Chains of ${sweeps} sweeps grew beyond all numbers: nothing holds the units of this model back. Fewer \`sweeps\` show where they go.`;
-    throw new WakesleepError('DIVERGED', message, { given: sweeps, wanted: 'chains that stay finite', where });
+    return values;
   } finally {
     for (const state of owned) state.free();
   }
+}
+
+/** The sweeps from one snapshot to the next, of which `sweeps` is a multiple. */
+function readEvery(where: string, given: unknown, sweeps: number): number {
+  const every = integer(where, 'every', given, { atLeast: 1 });
+  if (sweeps % every === 0) return every;
+  const wanted = `a divisor of \`sweeps\`, which is ${sweeps}`;
+  const message = `\`every\` must be ${wanted}; got ${every}.`;
+  throw new WakesleepError('OPTION_INVALID', message, { given: every, wanted, where: `${where}.every` });
+}
+
+function grown(sweeps: number, where: string): WakesleepError {
+  const message = `Chains of ${sweeps} sweeps grew beyond all numbers: nothing holds the units of this model back. Fewer \`sweeps\` show where they go.`;
+  return new WakesleepError('DIVERGED', message, { given: sweeps, wanted: 'chains that stay finite', where });
 }
 
 /** One-hot rows of the clamped labels, or `undefined` where labels are free. */

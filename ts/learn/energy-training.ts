@@ -61,8 +61,9 @@ export class EnergyTraining {
   private readonly dropout: Stream | undefined;
   private readonly guard: DivergenceGuard | undefined;
   private readonly learningRate: Schedule;
-  private startedAt = 0;
-  private firstBatch = 0;
+  /** When the epochs of the next record began, and the rows that this process has seen of them. */
+  private startedAt: number | undefined;
+  private seen = 0;
 
   /** For the machine of index `depth` of a stack; the negative phase has at most `chains` rows. */
   constructor(
@@ -157,8 +158,7 @@ export class EnergyTraining {
     const { progress } = training;
     while (progress.epoch < options.epochs) {
       const { epoch } = progress;
-      this.startedAt = performance.now();
-      this.firstBatch = progress.batch;
+      this.startedAt ??= performance.now();
       drawOrder(training, this.order, epoch, progress.phase);
       while (progress.epoch === epoch) yield this.positivePhase();
     }
@@ -228,13 +228,15 @@ export class EnergyTraining {
     this.averages?.step(count);
     progress.updates += 1;
     progress.batch += 1;
+    this.seen += batch.rows;
     if (progress.batch < this.batches) return undefined;
     progress.epoch += 1;
     progress.batch = 0;
     if (progress.epoch === options.epochs) this.averages?.install();
-    const seen = Math.min(training.data.rows, (this.batches - this.firstBatch) * options.batchRows);
-    const { startedAt } = this;
-    const what = { epochs: options.epochs, learningRate, startedAt, rows: seen };
+    if (progress.epoch % options.recordEvery !== 0 && progress.epoch !== options.epochs) return undefined;
+    const what = { epochs: options.epochs, learningRate, startedAt: this.startedAt!, rows: this.seen };
+    this.startedAt = undefined;
+    this.seen = 0;
     return epochRecord(training, this.machine, this.depth, what);
   }
 }

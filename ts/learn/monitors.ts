@@ -43,7 +43,7 @@ export function addActivity(training: Training, upper: LayerState): void {
   sums.activityRows = (sums.activityRows ?? 0) + rows;
 }
 
-/** The record of an epoch that has just ended; clears the sums. */
+/** The record of the epochs that have just ended; clears the sums. */
 export function epochRecord(
   training: Training,
   machine: Machine,
@@ -72,6 +72,7 @@ export function epochRecord(
     freeEnergy: freeEnergy ?? null,
     heldOutFreeEnergy: heldOutFreeEnergy ?? null,
     freeEnergyGap: freeEnergy == null || heldOutFreeEnergy == null ? null : heldOutFreeEnergy - freeEnergy,
+    ...training.likelihood?.read(),
     timing: { seconds, rowsPerSecond: what.rows / Math.max(seconds, 1e-9) },
   };
 }

@@ -1,6 +1,7 @@
 /** The list of recipes. */
 import { WakesleepError } from '../errors.js';
 import { describeValue, nearestName } from '../options.js';
+import { barsAndStripes } from './bars-and-stripes.js';
 import { countsTallies, countsTopics } from './counts.js';
 import { digitsTiny } from './digits-tiny.js';
 import { mnistDbn } from './mnist-dbn.js';
@@ -14,6 +15,7 @@ export type { Recipe } from './recipe.js';
 /** Every recipe, in the order in which a person meets them. */
 export const recipes: readonly Recipe[] = [
   digitsTiny,
+  barsAndStripes,
   mnistRbm,
   mnistDbn,
   mnistRbmLikelihood,

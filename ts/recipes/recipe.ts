@@ -1,5 +1,5 @@
 /** What a recipe is: a configuration, and what a person wants to know before running it. */
-import type { ConfigurationInput } from '../config.js';
+import type { ConfigurationInput, StudyInput } from '../config.js';
 
 /** A published experiment, runnable by name. */
 export interface Recipe {
@@ -11,5 +11,6 @@ export interface Recipe {
   readonly published: string;
   /** How long it takes on two cores. */
   readonly takes: string;
-  readonly configuration: ConfigurationInput;
+  /** What is trained; a study is several configurations that are compared. */
+  readonly configuration: ConfigurationInput | StudyInput;
 }

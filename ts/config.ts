@@ -14,7 +14,7 @@
 import * as z from 'zod';
 import { WakesleepError } from './errors.js';
 import { duplicateKey, valueAt } from './files/json.js';
-import { deepBeliefNet, rbm } from './graph/constructors.js';
+import { boltzmannMachine, deepBeliefNet, deepBoltzmannMachine, rbm, sigmoidBeliefNet } from './graph/constructors.js';
 import { type Graph, readGraph } from './graph/graph.js';
 import { machineOf, stackOf } from './graph/machines.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
@@ -70,10 +70,35 @@ const model = z
       top: units.optional().describe('One more layer above the hidden ones.'),
     }),
     z.strictObject({
+      type: z.literal('sigmoidBeliefNet'),
+      visible: units,
+      hidden: z.array(units).min(1).describe('Lowest layer first.'),
+      recognition: z.boolean().optional().describe('Whether there are recognition connections; default true.'),
+    }),
+    z.strictObject({
+      type: z.literal('deepBoltzmannMachine'),
+      visible: units,
+      hidden: z.array(units).min(1).describe('Lowest layer first.'),
+    }),
+    z.strictObject({
+      type: z.literal('boltzmannMachine'),
+      visible: units,
+      hidden: units.optional(),
+      edges: z
+        .array(z.tuple([count(0), count(0)]))
+        .optional()
+        .describe('Pairs of units; all, where left out.'),
+    }),
+    z.strictObject({
       type: z.literal('graph'),
       layers: z.array(z.strictObject({ name: z.string(), units })),
       connections: z.array(
-        z.strictObject({ kind: z.enum(['undirected', 'tied']), lower: z.string(), upper: z.string() }),
+        z.strictObject({
+          kind: z.enum(['undirected', 'tied', 'directed', 'recognition']),
+          lower: z.string(),
+          upper: z.string(),
+          edges: z.strictObject({ lower: z.array(count(0)), upper: z.array(count(0)) }).optional(),
+        }),
       ),
     }),
   ])
@@ -397,11 +422,13 @@ export function parseConfiguration(text: string, path: string): unknown {
   throw new WakesleepError('OPTION_INVALID', `${path} has the key \`${twice}\` twice in one object.`, { where: path });
 }
 
+const constructors = { rbm, deepBeliefNet, sigmoidBeliefNet, deepBoltzmannMachine, boltzmannMachine };
+
 function graphOf(given: z.output<typeof model>): Graph {
   const { type, ...parts } = given;
-  if (type === 'rbm') return rbm(parts as Parameters<typeof rbm>[0]);
-  if (type === 'deepBeliefNet') return deepBeliefNet(parts as Parameters<typeof deepBeliefNet>[0]);
-  return readGraph('model', parts);
+  if (type === 'graph') return readGraph('model', parts);
+  // The schema has checked that the parts are those of the constructor, which the compiler cannot see through the union.
+  return (constructors[type] as (parts: object) => Graph)(parts);
 }
 
 /** What only models with labels have. */

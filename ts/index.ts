@@ -8,8 +8,14 @@ export { writeNpy } from './files/npy.js';
 export { type NumpyArray, readNpy, readNpz } from './files/npz.js';
 export { type GreyRange, type PngGrid, pngGrid } from './files/png.js';
 export { readSafetensors, writeSafetensors } from './files/safetensors.js';
-export { deepBeliefNet, rbm } from './graph/constructors.js';
-export { type Connection, type Graph, type Layer, readGraph } from './graph/graph.js';
+export {
+  boltzmannMachine,
+  deepBeliefNet,
+  deepBoltzmannMachine,
+  rbm,
+  sigmoidBeliefNet,
+} from './graph/constructors.js';
+export { type Connection, type Edges, type Graph, type Layer, readGraph } from './graph/graph.js';
 export type { Classification } from './infer/classify.js';
 export type { ConditionalOptions, FillOptions } from './infer/conditional.js';
 export type { SampleOptions } from './infer/sample.js';

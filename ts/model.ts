@@ -4,7 +4,7 @@ import { Dataset } from './data/dataset.js';
 import type { Engine } from './engine.js';
 import { WakesleepError } from './errors.js';
 import { writeModel } from './files/model-file.js';
-import { type Graph, layerOf, unitsOf } from './graph/graph.js';
+import { type Graph, layerOf, unitsOf, visibleLayerOf } from './graph/graph.js';
 import { machineOf, stackOf } from './graph/machines.js';
 import { type Classification, classify } from './infer/classify.js';
 import { type ConditionalOptions, conditional, type FillOptions, fillMissing } from './infer/conditional.js';
@@ -83,7 +83,7 @@ export class Model {
     checkTrainOptions('train()', options);
     const complete = readAlgorithm(algorithm);
     checkAlgorithm(this.graph, complete);
-    const { visible } = stackOf(this.graph);
+    const visible = visibleLayerOf(this.graph);
     checkData(this.graph, visible, data);
     if (heldOut !== undefined) checkData(this.graph, visible, heldOut);
     if (data.rows === 0) {
@@ -172,7 +172,7 @@ export class Model {
    * given its length where a row is counts.
    */
   logLikelihood(visible: Rows): Float64Array {
-    const { visible: layer } = stackOf(this.graph);
+    const layer = visibleLayerOf(this.graph);
     const { units } = layerOf(this.graph, layer);
     if (!unitType(units).countsDraws) {
       const logZ = this.logPartition();
@@ -203,7 +203,7 @@ export class Model {
    * `GRAPH_UNSUITABLE`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
    */
   conditional(visible: Rows, mask: ArrayLike<number>, options: ConditionalOptions): Float32Array<ArrayBuffer> {
-    const { visible: layer } = stackOf(this.graph);
+    const layer = visibleLayerOf(this.graph);
     const columns = unitsOf(this.graph, layer);
     const rows = visible instanceof Dataset ? visible.values() : visible;
     const count = rows instanceof Float32Array ? rows.length : rows.length * columns;
@@ -230,7 +230,7 @@ export class Model {
    * averages over a chain for each row, as those of `conditional`. Throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`.
    */
   fillMissing(data: Dataset, options: FillOptions): Float32Array<ArrayBuffer> {
-    checkData(this.graph, stackOf(this.graph).visible, data);
+    checkData(this.graph, visibleLayerOf(this.graph), data);
     return fillMissing(this.parameters, data, options);
   }
 
@@ -285,7 +285,7 @@ export class Model {
   }
 
   /** Rows as a data set that fits a layer: the caller's own, or one for the length of the call. */
-  #withData<T>(rows: Rows, work: (data: Dataset) => T, layer = stackOf(this.graph).visible): T {
+  #withData<T>(rows: Rows, work: (data: Dataset) => T, layer = visibleLayerOf(this.graph)): T {
     const units = unitsOf(this.graph, layer);
     if (rows instanceof Dataset) {
       checkData(this.graph, layer, rows);

@@ -5,8 +5,10 @@ import { canonicalJson } from './files/json.js';
 import { fingerprint } from './fingerprint.js';
 import {
   biasName,
+  type Connection,
   connectionName,
   type Graph,
+  isTransposed,
   type ParameterSpec,
   parameterSpecs,
   unitsOf,
@@ -29,10 +31,14 @@ export const INITIAL_WEIGHT_SCALE = 0.01;
 /** Upper units of a panel, as the kernels lay weights out. */
 const PANEL = 16;
 
-/** A model's tensors. Biases are vectors padded with zeros to whole lines. */
+/** A model's tensors. Biases, and weights of listed pairs of units, are vectors padded with zeros to whole lines. */
 export class Parameters {
-  private readonly biases = new Map<string, EngineBuffer>();
+  private readonly vectors = new Map<string, EngineBuffer>();
   private readonly weights = new Map<string, Weights>();
+  /** Weights that files have as `[lower, upper]`, and the memory as `[upper, lower]`. */
+  private readonly transposed = new Set<string>();
+  /** Weights of layers that are joined to themselves. */
+  private readonly within = new Set<string>();
   private readonly scaled = new Map<string, ScaledLayer>();
 
   /** All zero (deviations of data are 1); throws `OUT_OF_MEMORY`. */
@@ -42,10 +48,9 @@ export class Parameters {
   ) {
     try {
       for (const { name, shape } of parameterSpecs(graph)) {
-        const [rows, columns] = shape;
-        if (columns === undefined) this.biases.set(name, allocateVector(runtime, rows!));
-        else this.weights.set(name, created(runtime, 'weights', runtime.kernels.Weights.create(columns, rows!)));
+        if (shape.length === 1) this.vectors.set(name, allocateVector(runtime, shape[0]!));
       }
+      for (const connection of graph.connections) this.addWeights(connection);
       for (const { name, units } of graph.layers) this.addScaledLayer(name, unitType(units).deviation?.(units));
     } catch (error) {
       this.free();
@@ -53,9 +58,20 @@ export class Parameters {
     }
   }
 
+  /** Weights of all pairs of units; those of listed pairs are a vector. */
+  private addWeights(connection: Connection): void {
+    if (connection.edges !== undefined) return;
+    const { runtime, graph } = this;
+    const [lower, upper] = [unitsOf(graph, connection.lower), unitsOf(graph, connection.upper)];
+    const weights = created(runtime, 'weights', runtime.kernels.Weights.create(lower, upper));
+    this.weights.set(weightName(connection), weights);
+    if (isTransposed(connection)) this.transposed.add(weightName(connection));
+    if (connection.lower === connection.upper) this.within.add(weightName(connection));
+  }
+
   private addScaledLayer(layer: string, options: Deviation | undefined): void {
     if (options === undefined || !(options.learned || options.standardise)) return;
-    const vector = (what: string) => this.biases.get(`layers.${layer}.${what}`);
+    const vector = (what: string) => this.vectors.get(`layers.${layer}.${what}`);
     const dataDeviation = vector('data_deviation');
     dataDeviation?.floats().fill(1, 0, unitsOf(this.graph, layer));
     const vectors = {
@@ -93,7 +109,7 @@ export class Parameters {
 
   /** A vector itself. */
   private vector(name: string): EngineBuffer {
-    return found(this.biases.get(name), name);
+    return found(this.vectors.get(name), name);
   }
 
   /** The scaled layer that a parameter belongs to. */
@@ -111,7 +127,8 @@ export class Parameters {
     const size = this.sizeOf(name);
     const weights = this.weights.get(name);
     if (weights === undefined) return new Float32Array(this.stored(name).floats().subarray(0, size));
-    return readFloats(this.runtime, size, (out) => weights.read(out.handle));
+    const values = readFloats(this.runtime, size, (out) => weights.read(out.handle));
+    return this.transposed.has(name) ? transpose(values, this.specOf(name).shape[1]!) : values;
   }
 
   /** Sets a parameter; throws `SHAPE_MISMATCH` where the count differs and `NOT_FINITE` for values that are not finite. */
@@ -137,7 +154,9 @@ export class Parameters {
       this.scaledOf(name)?.refresh();
       return;
     }
-    withFloats(this.runtime, values, (held) => weights.write(held.handle));
+    if (this.within.has(name)) checkSymmetric(name, values, this.specOf(name).shape[0]!);
+    const kept = this.transposed.has(name) ? transpose(values, this.specOf(name).shape[0]!) : values;
+    withFloats(this.runtime, kept, (held) => weights.write(held.handle));
   }
 
   /** A digest of the graph and every number. */
@@ -149,11 +168,18 @@ export class Parameters {
   /** Draws the weights of every connection: normal, mean 0, standard deviation `scale`; biases stay zero. */
   initialise(seed: number, scale: number): void {
     this.graph.connections.forEach((connection, index) => {
-      const [lower, upper] = [unitsOf(this.graph, connection.lower), unitsOf(this.graph, connection.upper)];
       const stream = noiseStream(this.runtime, seed, 'initial', index);
+      const name = weightName(connection);
+      const listed = connection.edges?.lower.length;
+      const lower = listed ?? unitsOf(this.graph, connection.lower);
+      const upper = listed === undefined ? unitsOf(this.graph, connection.upper) : 1;
       withScratch(this.runtime, lower * upper * 4, (scratch) => {
         for (let row = 0; row < upper; row += 1) stream.normal(row, scale, scratch.handle, row * lower, lower);
-        this.weight(weightName(connection)).write(scratch.handle);
+        if (listed !== undefined) this.vector(name).floats().set(scratch.floats().subarray(0, listed));
+        else {
+          if (this.within.has(name)) mirror(scratch.floats(), lower);
+          this.weight(name).write(scratch.handle);
+        }
       });
       stream.free();
     });
@@ -163,9 +189,9 @@ export class Parameters {
   free(): void {
     for (const layer of this.scaled.values()) layer.free();
     this.scaled.clear();
-    for (const bias of this.biases.values()) bias.free();
+    for (const bias of this.vectors.values()) bias.free();
     for (const weights of this.weights.values()) weights.free();
-    this.biases.clear();
+    this.vectors.clear();
     this.weights.clear();
   }
 
@@ -182,14 +208,43 @@ export class Parameters {
     const { shape } = this.specOf(name);
     const weights = this.weights.get(name);
     if (weights === undefined) return { values: this.stored(name).floats().subarray(0, shape[0]), at: (unit) => unit };
-    const [, lower] = shape as [number, number];
-    const length = this.runtime.kernels.paddedUnits(shape[0]!) * lower;
-    const at = (row: number, column = 0) => (Math.floor(row / PANEL) * lower + column) * PANEL + (row % PANEL);
+    const [upper, lower] = (this.transposed.has(name) ? [...shape].reverse() : shape) as [number, number];
+    const length = this.runtime.kernels.paddedUnits(upper) * lower;
+    const place = (row: number, column: number) => (Math.floor(row / PANEL) * lower + column) * PANEL + (row % PANEL);
+    const at = (row: number, column = 0) => (this.transposed.has(name) ? place(column, row) : place(row, column));
     return { values: this.runtime.views.floats(weights.address, length), at };
   }
 
   private sizeOf(name: string): number {
     return this.specOf(name).shape.reduce((product, side) => product * side, 1);
+  }
+}
+
+/** `[rows, columns]`, row-major, the other way round. */
+function transpose(values: ArrayLike<number>, rows: number): Float32Array<ArrayBuffer> {
+  const columns = values.length / rows;
+  return Float32Array.from({ length: values.length }, (_, place) => {
+    return values[(place % rows) * columns + Math.floor(place / rows)]!;
+  });
+}
+
+/** Makes a square matrix symmetric by its lower triangle, with a diagonal of zero. */
+function mirror(values: Float32Array, side: number): void {
+  for (let row = 0; row < side; row += 1) {
+    values[row * side + row] = 0;
+    for (let column = 0; column < row; column += 1) values[column * side + row] = values[row * side + column]!;
+  }
+}
+
+function checkSymmetric(name: string, values: ArrayLike<number>, side: number): void {
+  for (let row = 0; row < side; row += 1) {
+    for (let column = 0; column <= row; column += 1) {
+      const [value, other] = [values[row * side + column]!, values[column * side + row]!];
+      if (row === column ? value === 0 : Math.fround(value) === Math.fround(other)) continue;
+      const wanted = 'symmetric, with a diagonal of zero';
+      const message = `\`${name}\` joins a layer to itself and must be ${wanted}; unit ${row} to ${column} is ${value}, and back ${other}.`;
+      throw new WakesleepError('OPTION_INVALID', message, { given: [value, other], wanted, where: name });
+    }
   }
 }
 

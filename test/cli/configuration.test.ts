@@ -118,7 +118,10 @@ describe('values', () => {
       '`evaluate.0` must be "testError", "heldOutError", "testLikelihood", "gaussianBaselines", "recognisedSamples", "smoothFilters" or "edgeFilters"; got "testEror". Did you mean "testError"?',
     ],
     ['evaluate=["heldOutError"]', '`evaluate` asks for heldOutError, which needs rows in `data.heldOut`.'],
-    ['model={"type":"rmb"}', '`model.type` must be "rbm", "deepBeliefNet" or "graph"; got "rmb". Did you mean "rbm"?'],
+    [
+      'model={"type":"rmb"}',
+      '`model.type` must be "rbm", "deepBeliefNet", "sigmoidBeliefNet", "deepBoltzmannMachine", "boltzmannMachine" or "graph"; got "rmb". Did you mean "rbm"?',
+    ],
     ['model.top.unit=3', '`model.top` has no key `unit`; did you mean `model.top.units`?'],
     ['model.top.units=99999', '`model.top.units` must be an integer of at most 65535; got 99999.'],
   ])('refuses %s', (assignment, words) => {

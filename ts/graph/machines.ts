@@ -5,7 +5,7 @@
  * from below. A plain RBM is one machine; a deep belief net is a stack of them, bottom first, the last undirected.
  */
 import { type Units, unitType } from '../units/index.js';
-import { type Connection, type Graph, layerOf, unsuitable } from './graph.js';
+import { type Connection, connectionName, type Graph, layerOf, unsuitable } from './graph.js';
 
 /** One upper layer and the connections down from it, in the graph's order. */
 export interface Machine {
@@ -25,6 +25,7 @@ export interface Stack {
 
 /** Reads a graph as a stack of restricted Boltzmann machines; throws `GRAPH_UNSUITABLE`. */
 export function stackOf(graph: Graph): Stack {
+  checkAllPairs(graph);
   const uppers = new Set(graph.connections.map((connection) => connection.upper));
   const bottoms = graph.layers.map((layer) => layer.name).filter((name) => !uppers.has(name));
   const visible = bottoms[0];
@@ -94,6 +95,20 @@ function single(graph: Graph, below: string): Connection | undefined {
 
 function isBeside(machines: readonly Machine[], visible: string, name: string): boolean {
   return name !== visible && machines.every((machine) => machine.upper !== name);
+}
+
+/** Refuses connections that machines do not have: within a layer, or of listed pairs of units alone. */
+function checkAllPairs({ connections }: Graph): void {
+  const within = connections.find(({ lower, upper }) => lower === upper);
+  const listed = connections.find(({ edges }) => edges !== undefined);
+  const found = within ?? listed;
+  if (found === undefined) return;
+  const name = connectionName(found);
+  const what = within === undefined ? 'joins listed pairs of units' : 'joins a layer to itself';
+  throw unsuitable(
+    `A restricted Boltzmann machine joins every unit of one layer to every unit of another; \`${name}\` ${what}.`,
+    name,
+  );
 }
 
 function checkKinds(machines: readonly Machine[]): void {

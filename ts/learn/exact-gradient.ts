@@ -11,11 +11,12 @@ import { refuseMissing, Source } from '../infer/source.js';
 import { Enumeration } from '../likelihood/exact.js';
 import { finiteNumber, freezeDeep, integer, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
-import { MachineUpdate, type Step } from './machine-update.js';
+import { MachineUpdate } from './machine-update.js';
 import { addActivity, epochRecord } from './monitors.js';
 import { readSchedule, type Schedule, scheduled } from './schedule.js';
 import { type Optimiser, readOptimiser, type TrainerOptions } from './trainer-options.js';
 import type { Training, TrainingLoop } from './training.js';
+import type { Step } from './updates.js';
 import { refuseLearnedVariances, standardiseFromData } from './variance.js';
 
 /** What `exactGradient()` takes; everything has a default. */

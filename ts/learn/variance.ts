@@ -14,8 +14,9 @@ import { allocateVector, type Parameters } from '../parameters.js';
 import { withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { ScaledLayer } from '../scaled-layer.js';
-import type { Phase, Step } from './machine-update.js';
+import type { Phase } from './machine-update.js';
 import type { Training } from './training.js';
+import type { Step } from './updates.js';
 
 /**
  * Takes the statistics that standardise the data, before a model's first update, where the machine of this depth holds data

@@ -194,6 +194,7 @@ const algorithm = z.discriminatedUnion('type', [
     optimiser,
     weightCost: cost,
     l1Cost: cost,
+    initialBias: z.enum(['data', 'keep']).optional(),
     recordEvery: count().optional(),
   } satisfies Record<keyof ExactGradient, z.ZodType>),
   z.strictObject({

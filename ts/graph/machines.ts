@@ -78,11 +78,16 @@ export function machineOf(graph: Graph, what: string): Machine {
 
 /** Refuses a machine whose data are counts of rows of different lengths; `why` says what does not know them. */
 export function refuseCounts(graph: Graph, machine: Machine, why: string): void {
-  for (const { lower } of machine.connections) {
-    const { units } = layerOf(graph, lower);
-    const type = unitType(units);
-    if (type.countsDraws) throw unsuitable(`${why}; the layer \`${lower}\` has ${type.describe(units)}.`, lower);
-  }
+  const lower = countedLayer(graph, machine);
+  if (lower === undefined) return;
+  const { units } = layerOf(graph, lower);
+  throw unsuitable(`${why}; the layer \`${lower}\` has ${unitType(units).describe(units)}.`, lower);
+}
+
+/** The machine's layer whose rows are counts, each row of a length of its own; undefined where there is none. */
+export function countedLayer(graph: Graph, { connections }: Machine): string | undefined {
+  const counted = connections.find(({ lower }) => unitType(layerOf(graph, lower).units).countsDraws === true);
+  return counted?.lower;
 }
 
 function single(graph: Graph, below: string): Connection | undefined {

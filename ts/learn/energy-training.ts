@@ -4,20 +4,19 @@
  * the negative phase, stands in a file for each.
  */
 import { WakesleepError } from '../errors.js';
-import { biasName, layerOf, unsuitable } from '../graph/graph.js';
+import { unsuitable } from '../graph/graph.js';
 import { type Machine, refuseCounts, stackOf } from '../graph/machines.js';
 import { inferLowers, inferUpper } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
 import { Source } from '../infer/source.js';
 import { noiseStream } from '../noise.js';
 import type { Parameters } from '../parameters.js';
-import { logarithms } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
-import { unitType } from '../units/index.js';
 import type { Stream } from '../wasm/st.js';
 import { Averages } from './averages.js';
 import { GradientCorrections } from './corrections.js';
-import { DivergenceGuard } from './guard.js';
+import { DivergenceGuard, NormalisabilityGuard } from './guard.js';
+import { biasFromData } from './initial-bias.js';
 import { MachineUpdate, type Phase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
 import { weighRows } from './row-weights.js';
@@ -60,6 +59,7 @@ export class EnergyTraining {
   private readonly order: EngineBuffer;
   private readonly dropout: Stream | undefined;
   private readonly guard: DivergenceGuard | undefined;
+  private readonly normalisability: NormalisabilityGuard | undefined;
   private readonly learningRate: Schedule;
   /** When the epochs of the next record began, and the rows that this process has seen of them. */
   private startedAt: number | undefined;
@@ -103,6 +103,7 @@ export class EnergyTraining {
     this.variances = training.own(new VarianceUpdates(parameters, this.machine, most));
     this.learningRate = rateOf(options.learningRate, parameters.graph, this.machine);
     this.guard = DivergenceGuard.of(parameters, this.machine, data);
+    this.normalisability = NormalisabilityGuard.of(parameters, this.machine, data.rows);
     standardiseFromData(training, depth);
     if (progress.epoch === 0 && progress.batch === 0 && options.initialBias === 'data') biasFromData(training, depth);
     if (training.restored.size > 0) this.restore(training.restored);
@@ -232,6 +233,7 @@ export class EnergyTraining {
     if (progress.batch < this.batches) return undefined;
     progress.epoch += 1;
     progress.batch = 0;
+    this.normalisability?.afterEpoch(progress.epoch, options.epochs, progress.updates);
     if (progress.epoch === options.epochs) this.averages?.install();
     if (progress.epoch % options.recordEvery !== 0 && progress.epoch !== options.epochs) return undefined;
     const what = { epochs: options.epochs, learningRate, startedAt: this.startedAt!, rows: this.seen };
@@ -250,38 +252,4 @@ function balanced({ rows, rowWeights }: Batch, negative: Phase): Float32Array {
 
 function prefixed(prefix: string, tensors: ReadonlyMap<string, Float32Array> | undefined): [string, Float32Array][] {
   return [...(tensors ?? [])].map(([name, values]) => [prefix + name, values]);
-}
-
-/** The largest size of a bias that is set from data: a mean of about 0.02 or 0.98. */
-const LARGEST_BIAS = 4;
-
-/** Sets the biases of layers that hold data or labels as their units start from means: to log-odds, or the means. */
-function biasFromData({ parameters, data }: Training, depth: number): void {
-  const { graph, runtime } = parameters;
-  const { visible, label, machines } = stackOf(graph);
-  const lowers = machines[depth]!.connections.map((connection) => connection.lower);
-  for (const lower of lowers) {
-    const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
-    if (means === undefined) continue;
-    const spec = layerOf(graph, lower).units;
-    const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
-    const scaled = parameters.scaledLayer(lower);
-    if (scaled !== undefined) {
-      scaled.startFromData(data);
-      continue;
-    }
-    const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
-    const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
-    const biases = Array.from(logarithms(runtime, odds), (value, unit) => {
-      const start = starts[unit]!;
-      return 'odds' in start ? clipped(value) : start.bias;
-    });
-    parameters.write(biasName(lower), biases);
-  }
-}
-
-function classShares(data: { labels(): Uint8Array; readonly classes: number; readonly rows: number }): Float64Array {
-  const shares = new Float64Array(data.classes);
-  for (const label of data.labels()) shares[label]! += 1 / data.rows;
-  return shares;
 }

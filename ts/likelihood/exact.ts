@@ -2,50 +2,59 @@
  * Exact answers of a restricted Boltzmann machine by enumeration, in f64: one side's configurations are enumerated and
  * the other side is summed in closed form. For models with a side of at most 2^25 configurations.
  */
+import { WakesleepError } from '../errors.js';
 import { biasName, layerOf, unitsOf, unsuitable, upwardBiasName, weightName } from '../graph/graph.js';
-import { type Machine, machineOf } from '../graph/machines.js';
+import { countedLayer, type Machine, machineOf } from '../graph/machines.js';
 import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
 import { checkEnergies } from './free-energy.js';
 import { logPartitionOffset } from './offsets.js';
 
+/** Whether a model has a finite log Z: in between, no known condition decides. */
+export type Normalisable = 'yes' | 'no' | 'unknown';
+
+/** By the kernels' codes. */
+const verdicts: readonly Normalisable[] = ['yes', 'no', 'unknown'];
+
+/** Averages under a model: `⟨v_i h_j⟩` as `[upper, lower]`, `⟨v_i⟩`, `⟨h_j⟩`. */
+export interface Expectations {
+  readonly pairs: Float64Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+}
+
 /** A machine as the kernels' enumeration takes it: one matrix over all lower units, with layouts of both sides. */
 export class Enumeration {
   readonly lowerUnits: number;
   readonly upperUnits: number;
-  private readonly machine: Machine;
   private readonly owned: EngineBuffer[] = [];
   private readonly weights: EngineBuffer;
   private readonly lowerBias: EngineBuffer;
   private readonly upperBias: EngineBuffer;
   private readonly lowerLayout: EngineBuffer;
   private readonly upperLayout: EngineBuffer;
-  private readonly pairs: EngineBuffer;
-  private readonly lower: EngineBuffer;
-  private readonly upper: EngineBuffer;
+  /** Whether a log Z has been found, so that what is not a number is not for want of an enumeration. */
+  private enumerable = false;
+  /** Room for averages, once they are asked for. */
+  private averages: Record<'pairs' | 'lower' | 'upper', EngineBuffer> | undefined;
 
-  /** Room for the one machine of an RBM; throws `GRAPH_UNSUITABLE`. */
+  /** Room for a machine, by default the one of an RBM; `what` is what asks. Throws `GRAPH_UNSUITABLE`. */
   constructor(
     private readonly parameters: Parameters,
     private readonly what: string,
-    /** Draws of every row, where a lower layer counts them. */
-    private readonly length = 1,
+    private readonly machine: Machine = machineOf(parameters.graph, what),
   ) {
     const { graph } = parameters;
-    this.machine = machineOf(graph, what);
-    checkEnergies(parameters, this.machine, what);
-    const lowers = this.machine.connections.map((connection) => connection.lower);
+    checkEnergies(parameters, machine, what);
+    const lowers = machine.connections.map((connection) => connection.lower);
     this.lowerUnits = lowers.reduce((sum, name) => sum + unitsOf(graph, name), 0);
     this.upperUnits = unitsOf(graph, this.machine.upper);
     this.weights = this.allocate(this.lowerUnits * this.upperUnits * 4);
     this.lowerBias = this.allocate(this.lowerUnits * 4);
     this.upperBias = this.allocate(this.upperUnits * 4);
-    this.lowerLayout = this.layout(lowers);
-    this.upperLayout = this.layout([this.machine.upper]);
-    this.pairs = this.allocate(this.lowerUnits * this.upperUnits * 8);
-    this.lower = this.allocate(this.lowerUnits * 8);
-    this.upper = this.allocate(this.upperUnits * 8);
+    this.lowerLayout = this.allocate(lowers.length * 12);
+    this.upperLayout = this.allocate(12);
   }
 
   private allocate(bytes: number): EngineBuffer {
@@ -54,23 +63,22 @@ export class Enumeration {
     return buffer;
   }
 
-  /** Kind, units and group size of each layer of a side. */
-  private layout(layers: readonly string[]): EngineBuffer {
-    const { graph } = this.parameters;
-    const buffer = this.allocate(layers.length * 12);
-    const words = layers.flatMap((name) => {
-      const { units } = layerOf(graph, name);
+  /** Kind, units and group size of each layer of a side; of counts, the draws of a row. */
+  private layout(layers: readonly string[], length: number): number[] {
+    return layers.flatMap((name) => {
+      const { units } = layerOf(this.parameters.graph, name);
       const type = unitType(units);
       const { code, size } = type.kernel(units);
-      return [code, type.units(units), type.countsDraws ? this.length : size];
+      return [code, type.units(units), type.countsDraws ? length : size];
     });
-    buffer.words().set(words);
-    return buffer;
   }
 
-  /** Copies the parameters as they are now. */
-  private refresh(): void {
+  /** Copies the parameters as they are now, for rows of `length` draws. */
+  private refresh(length: number): void {
     const { parameters, machine, lowerUnits, upperUnits } = this;
+    const lowers = machine.connections.map((connection) => connection.lower);
+    this.lowerLayout.words().set(this.layout(lowers, length));
+    this.upperLayout.words().set(this.layout([machine.upper], length));
     let offset = 0;
     for (const connection of machine.connections) {
       const units = unitsOf(parameters.graph, connection.lower);
@@ -85,24 +93,16 @@ export class Enumeration {
       offset += units;
     }
     const upperBias = parameters.read(upwardBiasName(parameters.graph, machine.upper));
-    this.upperBias.floats().set(this.countsDraws ? upperBias.map((bias) => bias * this.length) : upperBias);
+    this.upperBias.floats().set(this.countsDraws ? upperBias.map((bias) => bias * length) : upperBias);
   }
 
   private get countsDraws(): boolean {
-    const { graph } = this.parameters;
-    return this.machine.connections.some(({ lower }) => {
-      const { units } = layerOf(graph, lower);
-      return unitType(units).countsDraws === true;
-    });
+    return countedLayer(this.parameters.graph, this.machine) !== undefined;
   }
 
-  /** Refuses models that cannot be normalised as they are now, or of which it is not known; throws `GRAPH_UNSUITABLE`. */
-  requireNormalisable(): void {
-    this.refresh();
-    this.checkNormalisable();
-  }
-
-  private checkNormalisable(): void {
+  /** Whether the machine as it is now has a finite log Z. */
+  normalisable(length = 1): Normalisable {
+    this.refresh(length);
     const verdict = this.parameters.runtime.kernels.exactNormalisable(
       this.weights.handle,
       this.lowerBias.handle,
@@ -110,10 +110,16 @@ export class Enumeration {
       this.lowerLayout.handle,
       this.upperLayout.handle,
     );
-    if (verdict === 0) return;
+    return verdicts[verdict]!;
+  }
+
+  /** Refuses models that cannot be normalised as they are now, or of which it is not known; throws `GRAPH_UNSUITABLE`. */
+  requireNormalisable(length = 1): void {
+    const verdict = this.normalisable(length);
+    if (verdict === 'yes') return;
     const { upper } = this.machine;
     const lack =
-      verdict === 1
+      verdict === 'no'
         ? 'the weights between its real-valued units are so large that it has none'
         : 'the weights between its real-valued units are so large that it is not known to have one';
     throw unsuitable(`${this.what} needs a model with a finite log Z; ${lack}. Smaller weights have one.`, upper);
@@ -125,9 +131,12 @@ export class Enumeration {
     return layers.reduce((sum, name) => sum + logPartitionOffset(this.parameters, name), 0);
   }
 
-  /** log Z, nats; throws `GRAPH_UNSUITABLE` where both sides have too many configurations. */
-  logPartition(): number {
-    this.requireNormalisable();
+  /**
+   * log Z, nats, of rows of `length` draws where a lower layer counts them; throws `GRAPH_UNSUITABLE` where both sides have
+   * too many configurations.
+   */
+  logPartition(length = 1): number {
+    this.requireNormalisable(length);
     const { kernels } = this.parameters.runtime;
     return (
       this.offset +
@@ -143,10 +152,19 @@ export class Enumeration {
     );
   }
 
-  /** Averages under the model: `⟨v_i h_j⟩` as `[upper, lower]`, `⟨v_i⟩`, `⟨h_j⟩`; views, until the memory grows. */
-  expectations(): { readonly pairs: Float64Array; readonly lower: Float64Array; readonly upper: Float64Array } {
-    this.requireNormalisable();
+  /**
+   * Averages under the model, of natural states and of rows of `length` draws where a lower layer counts them; views, until
+   * the memory grows. Throws as `logPartition` does.
+   */
+  expectations(length = 1): Expectations {
+    this.requireNormalisable(length);
     const { kernels } = this.parameters.runtime;
+    this.averages ??= {
+      pairs: this.allocate(this.lowerUnits * this.upperUnits * 8),
+      lower: this.allocate(this.lowerUnits * 8),
+      upper: this.allocate(this.upperUnits * 8),
+    };
+    const { pairs, lower, upper } = this.averages;
     this.checked(
       kernels.exactExpectations(
         this.weights.handle,
@@ -154,16 +172,26 @@ export class Enumeration {
         this.upperBias.handle,
         this.lowerLayout.handle,
         this.upperLayout.handle,
-        this.pairs.handle,
-        this.lower.handle,
-        this.upper.handle,
+        pairs.handle,
+        lower.handle,
+        upper.handle,
       ),
     );
-    return { pairs: this.pairs.doubles(), lower: this.lower.doubles(), upper: this.upper.doubles() };
+    return { pairs: pairs.doubles(), lower: lower.doubles(), upper: upper.doubles() };
   }
 
   private checked(logZ: number): number {
-    if (!Number.isNaN(logZ)) return logZ;
+    if (!Number.isNaN(logZ)) {
+      this.enumerable = true;
+      return logZ;
+    }
+    if (this.enumerable) {
+      throw new WakesleepError(
+        'NOT_FINITE',
+        `${this.what} finds a log Z that is not a number: parameters have become too large. A smaller \`learningRate\` is the likeliest remedy; the last checkpoint before it is good.`,
+        { wanted: 'a finite log Z', where: this.machine.upper },
+      );
+    }
     throw unsuitable(
       `${this.what} enumerates one side of the model, and both have more than 2^25 configurations, or no finite number of them.`,
       this.machine.upper,
@@ -178,9 +206,9 @@ export class Enumeration {
 
 /** log Z of an RBM, nats; of rows of `length` draws, where its data are counts. */
 export function logPartition(parameters: Parameters, length = 1): number {
-  const enumeration = new Enumeration(parameters, 'The exact log Z', length);
+  const enumeration = new Enumeration(parameters, 'The exact log Z');
   try {
-    return enumeration.logPartition();
+    return enumeration.logPartition(length);
   } finally {
     enumeration.free();
   }

@@ -8,9 +8,14 @@
  *
  * Sparsity (Hinton 2010, section 11): total inputs of upper unit j feel `s_j = cost · (target − q_j)`, q the running mean of
  * its activity: `∇c_j += s_j`, `∇W_ij += ⟨v_i⟩ s_j`.
+ *
+ * Counts (Salakhutdinov and Hinton, "Replicated softmax", 2009): a document of D words has hidden biases `D c`, so that
+ * `∇c = ⟨D h⟩ − ⟨D h⟩`. Rows count as D over its mean, which keeps the rate that of the weights: the direction, and where it
+ * is zero, are those of the likelihood.
  */
+import type { Dataset } from '../data/dataset.js';
 import { unitsOf } from '../graph/graph.js';
-import type { Machine } from '../graph/machines.js';
+import { countedLayer, type Machine, refuseCounts } from '../graph/machines.js';
 import type { LayerState } from '../infer/layer-state.js';
 import { allocateVector, type Parameters } from '../parameters.js';
 import type { Corrections, Phase } from './machine-update.js';
@@ -29,18 +34,29 @@ export class GradientCorrections {
     private readonly parameters: Parameters,
     private readonly machine: Machine,
     private readonly options: Options,
+    /** The layer whose rows are counts, where there is one, and the mean of their lengths. */
+    private readonly counts: { readonly layer: string; readonly meanLength: number } | undefined,
   ) {}
 
-  /** What computes the corrections, or `undefined` where no option asks for any. */
-  static of(parameters: Parameters, machine: Machine, options: Options): GradientCorrections | undefined {
-    if (options.centring === null && options.sparsity === null) return undefined;
-    return new GradientCorrections(parameters, machine, options);
+  /** What computes the corrections, or `undefined` where neither options nor units ask for any. */
+  static of(
+    parameters: Parameters,
+    machine: Machine,
+    options: Options,
+    data: Dataset,
+  ): GradientCorrections | undefined {
+    const layer = countedLayer(parameters.graph, machine);
+    if (options.centring === null && options.sparsity === null && layer === undefined) return undefined;
+    if (options.centring !== null) refuseCounts(parameters.graph, machine, 'Centring does not know document lengths');
+    const counts = layer === undefined ? undefined : { layer, meanLength: mean(data.rowSums()) };
+    return new GradientCorrections(parameters, machine, options, counts);
   }
 
   /** The corrections of one batch. */
   of(positive: Phase, negative: Phase): Corrections {
     const { machine, options } = this;
     const rows = positive.upper.activity.rows;
+    if (options.centring === null && options.sparsity === null) return this.ofCounts(positive, negative, rows);
     const sums = { positive: this.sums(positive), negative: this.sums(negative) };
     const difference = new Map<string, Vector>();
     for (const [name, sum] of sums.positive) difference.set(name, subtract(sum, sums.negative.get(name)!));
@@ -52,12 +68,29 @@ export class GradientCorrections {
     return { weights, biases };
   }
 
+  /** The upper layer's biases alone, where nothing but document lengths changes the gradient. */
+  private ofCounts(positive: Phase, negative: Phase, rows: number): Corrections {
+    const gradient = subtract(this.upperSums(positive), this.upperSums(negative));
+    scaleBy(gradient, 1 / rows);
+    return { weights: new Map(), biases: new Map([[this.machine.upper, gradient]]) };
+  }
+
   /** Sums over cases of every layer's units. */
   private sums(phase: Phase): Map<string, Vector> {
     const sums = new Map<string, Vector>();
     for (const lower of phase.lowers) sums.set(lower.name, this.columnSums(lower, phase.states));
-    sums.set(this.machine.upper, this.columnSums(phase.upper, false));
+    sums.set(this.machine.upper, this.upperSums(phase));
     return sums;
+  }
+
+  /** Sums over cases of the upper units, each case as often as its document is long. */
+  private upperSums({ lowers, states, upper }: Phase): Vector {
+    if (this.counts === undefined) return this.columnSums(upper, false);
+    const { layer, meanLength } = this.counts;
+    const counted = lowers.find(({ name }) => name === layer)!;
+    const lengths = this.dots(counted, states, new Float32Array(counted.activity.units).fill(1));
+    const factors = lengths.map((length) => length / meanLength);
+    return this.columnSums(upper, false, factors);
   }
 
   private columnSums(layer: LayerState, states: boolean, factors?: Float64Array): Vector {
@@ -130,18 +163,20 @@ export class GradientCorrections {
 
   /** `(s_r − offset)·offset` of each row. */
   private projections(layer: LayerState, states: boolean): Float64Array {
-    const { runtime } = this.parameters;
     const offset = this.offsets.get(layer.name)!;
-    const vector = allocateVector(runtime, offset.length);
-    vector.floats().set(offset);
-    const out = runtime.allocate(Math.max(8, layer.activity.rows * 8));
-    layer.activity.addDots(layer.reads(states), vector.handle, out.handle);
     let square = 0;
     for (const x of offset) square += x * x;
-    const dots = out
-      .doubles()
-      .slice(0, layer.activity.rows)
-      .map((dot) => dot - square);
+    return this.dots(layer, states, offset).map((dot) => dot - square);
+  }
+
+  /** `s_r · vector` of each row. */
+  private dots(layer: LayerState, states: boolean, values: Vector): Float64Array {
+    const { runtime } = this.parameters;
+    const vector = allocateVector(runtime, values.length);
+    vector.floats().set(values);
+    const out = runtime.allocate(Math.max(8, layer.activity.rows * 8));
+    layer.activity.addDots(layer.reads(states), vector.handle, out.handle);
+    const dots = out.doubles().slice(0, layer.activity.rows);
     vector.free();
     out.free();
     return dots;
@@ -186,6 +221,10 @@ export class GradientCorrections {
     const activity = tensors.get('activity');
     if (activity !== undefined) this.activity = new Float32Array(activity);
   }
+}
+
+function mean(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function subtract(a: Vector, b: Vector): Vector {

@@ -94,7 +94,7 @@ export class EnergyTraining {
     this.kept = options.statistics === 'states' && this.hidden.samples ? 'states' : 'means';
     const most = Math.max(this.rows, chains);
     this.updates = training.own(new MachineUpdate(parameters, this.machine, most, options.optimiser));
-    this.corrections = GradientCorrections.of(parameters, this.machine, options);
+    this.corrections = GradientCorrections.of(parameters, this.machine, options, data);
     const { averaging } = options;
     this.averages =
       averaging === null ? undefined : training.own(new Averages(parameters, this.machine, averaging.decay));

@@ -17,6 +17,7 @@ export const purposes = {
   dropout: 10,
   swap: 11,
   missing: 12,
+  posterior: 20,
 } as const;
 
 /** The two words of a seed, an integer from 0 to 2^53 − 1. */

@@ -2,8 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { withAssignments } from '../../dist/cli/set.js';
 import { configurationJsonSchema, parseConfiguration, readConfiguration } from '../../dist/config.js';
-import { recipes } from '../../dist/recipes/index.js';
+import { recipes as all } from '../../dist/recipes/index.js';
 
+/** Those that train a model. */
+const recipes = all.flatMap((recipe) => ('configuration' in recipe ? [recipe] : []));
 const tiny = recipes.find(({ name }) => name === 'digits-tiny')!.configuration;
 
 /** The sentence for a recipe with an assignment. */
@@ -86,7 +88,7 @@ describe('values', () => {
     ],
     [
       'train.0.type=greddy',
-      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "exactGradient", "expectationMaximisation" or "greedy"; got "greddy". Did you mean "greedy"?',
+      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "exactGradient", "expectationMaximisation", "wakeSleep", "reweightedWakeSleep", "monteCarloEM", "variationalEM" or "greedy"; got "greddy". Did you mean "greedy"?',
     ],
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     [

@@ -15,7 +15,7 @@ import { logarithms } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
 import type { Stream } from '../wasm/st.js';
-import { Averages } from './averages.js';
+import { Averages, averagedNames } from './averages.js';
 import { GradientCorrections } from './corrections.js';
 import { DivergenceGuard } from './guard.js';
 import { MachineUpdate, type Phase } from './machine-update.js';
@@ -96,7 +96,9 @@ export class EnergyTraining {
     this.corrections = GradientCorrections.of(parameters, this.machine, options);
     const { averaging } = options;
     this.averages =
-      averaging === null ? undefined : training.own(new Averages(parameters, this.machine, averaging.decay));
+      averaging === null
+        ? undefined
+        : training.own(new Averages(parameters, averagedNames(parameters, this.machine), averaging.decay));
     this.order = training.own(parameters.runtime.allocate(data.rows * 4));
     if (options.hiddenDropout > 0) this.dropout = training.own(noiseStream(parameters.runtime, seed, 'dropout', depth));
     this.variances = training.own(new VarianceUpdates(parameters, this.machine, most));
@@ -146,9 +148,7 @@ export class EnergyTraining {
     this.updates.restore(tensors);
     this.variances.restore(tensors);
     this.corrections?.restore(tensors);
-    this.averages?.restore(
-      new Map([...tensors].flatMap(([name, values]) => (name.startsWith('average.') ? [[name.slice(8), values]] : []))),
-    );
+    this.averages?.restore(withoutPrefix('average.', tensors));
   }
 
   /** Batches from where the training stands to its end, each with its positive phase done. */
@@ -246,8 +246,21 @@ function balanced({ rows, rowWeights }: Batch, negative: Phase): Float32Array {
   return total === chains ? new Float32Array() : Float32Array.of(total / chains);
 }
 
-function prefixed(prefix: string, tensors: ReadonlyMap<string, Float32Array> | undefined): [string, Float32Array][] {
+/** Tensors under names that begin with `prefix`. */
+export function prefixed(
+  prefix: string,
+  tensors: ReadonlyMap<string, Float32Array> | undefined,
+): [string, Float32Array][] {
   return [...(tensors ?? [])].map(([name, values]) => [prefix + name, values]);
+}
+
+/** The tensors whose names begin with `prefix`, under the rest of their names. */
+export function withoutPrefix(
+  prefix: string,
+  tensors: ReadonlyMap<string, Float32Array>,
+): ReadonlyMap<string, Float32Array> {
+  const named = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(named.map(([name, values]) => [name.slice(prefix.length), values]));
 }
 
 /** The largest size of a bias that is set from data: a mean of about 0.02 or 0.98. */
@@ -255,27 +268,29 @@ const LARGEST_BIAS = 4;
 
 /** Sets the biases of layers that hold data or labels as their units start from means: to log-odds, or the means. */
 function biasFromData({ parameters, data }: Training, depth: number): void {
-  const { graph, runtime } = parameters;
+  const { graph } = parameters;
   const { visible, label, machines } = stackOf(graph);
   const lowers = machines[depth]!.connections.map((connection) => connection.lower);
   for (const lower of lowers) {
     const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
     if (means === undefined) continue;
-    const spec = layerOf(graph, lower).units;
-    const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
     const scaled = parameters.scaledLayer(lower);
-    if (scaled !== undefined) {
-      scaled.startFromData(data);
-      continue;
-    }
-    const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
-    const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
-    const biases = Array.from(logarithms(runtime, odds), (value, unit) => {
-      const start = starts[unit]!;
-      return 'odds' in start ? clipped(value) : start.bias;
-    });
-    parameters.write(biasName(lower), biases);
+    if (scaled === undefined) startBiasAt(parameters, lower, means);
+    else scaled.startFromData(data);
   }
+}
+
+/** Sets the biases of a layer so that its units start from these means. */
+export function startBiasAt(parameters: Parameters, layer: string, means: ArrayLike<number>): void {
+  const spec = layerOf(parameters.graph, layer).units;
+  const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
+  const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
+  const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
+  const biases = Array.from(logarithms(parameters.runtime, odds), (value, unit) => {
+    const start = starts[unit]!;
+    return 'odds' in start ? clipped(value) : start.bias;
+  });
+  parameters.write(biasName(layer), biases);
 }
 
 function classShares(data: { labels(): Uint8Array; readonly classes: number; readonly rows: number }): Float64Array {

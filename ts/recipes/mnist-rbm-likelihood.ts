@@ -1,11 +1,11 @@
 /** A restricted Boltzmann machine on binarised MNIST, trained for its likelihood. */
-import type { Recipe } from './recipe.js';
+import type { TrainingRecipe } from './recipe.js';
 
 /**
  * Rates that fall to 0 and averaged parameters, because annealed estimates mean something only where the weights have come
  * to rest; 500 chains, because with 100 a region that no chain visits may take over the model (seen with one of two seeds).
  */
-export const mnistRbmLikelihood: Recipe = {
+export const mnistRbmLikelihood: TrainingRecipe = {
   name: 'mnist-rbm-likelihood',
   title: 'A restricted Boltzmann machine 784-500 on binarised MNIST by persistent chains, and its likelihood',
   reproduces: 'Salakhutdinov and Murray, "On the quantitative analysis of deep belief networks" (2008), table 1.',

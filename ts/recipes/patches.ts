@@ -1,16 +1,16 @@
 /** Gaussian machines on patches with natural statistics, with binary and with rectified hidden units. */
-import type { Recipe } from './recipe.js';
+import type { TrainingRecipe } from './recipe.js';
 
 /** Rates and all else are the defaults, which a machine of real-valued data must do well with. */
 const shared = {
   seed: 7,
   data: { name: 'patches' },
   train: [{ type: 'contrastiveDivergence', epochs: 50 }],
-} as const satisfies Partial<Recipe['configuration']>;
+} as const satisfies Partial<TrainingRecipe['configuration']>;
 
 const visible = { type: 'gaussian', units: 256, variance: 'learned', standardise: true } as const;
 
-export const patches: Recipe = {
+export const patches: TrainingRecipe = {
   name: 'patches',
   title: 'A Gaussian-Bernoulli machine 256-256 on 10,000 patches of 16 × 16 pixels with natural statistics',
   reproduces: 'Nothing published. With the defaults filters become points and noise, not edges.',
@@ -23,7 +23,7 @@ export const patches: Recipe = {
   },
 };
 
-export const patchesRelu: Recipe = {
+export const patchesRelu: TrainingRecipe = {
   name: 'patches-relu',
   title: 'The same patches with noisy rectified hidden units',
   reproduces: 'Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines" (2010), in kind.',

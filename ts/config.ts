@@ -14,18 +14,23 @@
 import * as z from 'zod';
 import { WakesleepError } from './errors.js';
 import { duplicateKey, valueAt } from './files/json.js';
+import { isBeliefNet } from './graph/belief-net.js';
 import { boltzmannMachine, deepBeliefNet, deepBoltzmannMachine, rbm, sigmoidBeliefNet } from './graph/constructors.js';
 import { type Graph, readGraph } from './graph/graph.js';
-import { machineOf, stackOf } from './graph/machines.js';
+import { labelLayerOf, machineOf } from './graph/machines.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
 import type { ContrastiveDivergence } from './learn/contrastive-divergence.js';
 import type { ExactGradient } from './learn/exact-gradient.js';
 import type { ExpectationMaximisation } from './learn/expectation-maximisation.js';
 import type { FastWeights } from './learn/fast-persistent.js';
+import type { MonteCarloEM } from './learn/monte-carlo-em.js';
 import type { ParallelTempering } from './learn/parallel-tempering.js';
 import type { PersistentContrastiveDivergence } from './learn/persistent.js';
+import type { ReweightedWakeSleep } from './learn/reweighted-wake-sleep.js';
 import { monitors } from './learn/run.js';
 import type { CompleteTrainerOptions } from './learn/trainer-options.js';
+import type { VariationalEM } from './learn/variational-em.js';
+import type { WakeSleep } from './learn/wake-sleep.js';
 import { describeValue, isPlainObject, nearestName, oneOf, refuseUnknown } from './options.js';
 import { INITIAL_WEIGHT_SCALE } from './parameters.js';
 
@@ -160,6 +165,11 @@ const trainer = {
 const gibbsSteps = schedule(count(1, 65_000)).optional();
 const chains = { gibbsSteps, chains: count(1, 21_845).optional(), ...trainer };
 
+// Options of trainers of belief nets that the other stochastic trainers have too.
+const { epochs, batchRows, learningRate, momentum, weightCost, l1Cost, initialBias, averaging } = trainer;
+const drawn = { epochs, batchRows, learningRate, optimiser, momentum, weightCost, l1Cost, initialBias, averaging };
+const moves = z.enum(['units', 'layers']).optional();
+
 const machineTrainers = [
   z.strictObject({
     type: z.literal('contrastiveDivergence'),
@@ -204,6 +214,29 @@ const algorithm = z.discriminatedUnion('type', [
     data: passing.optional(),
     batchRows: count(1, 21_845).optional(),
   } satisfies Record<keyof ExpectationMaximisation, z.ZodType>),
+  z.strictObject({
+    type: z.literal('wakeSleep'),
+    ...drawn,
+    data: passing.optional(),
+  } satisfies Record<keyof WakeSleep, z.ZodType>),
+  z.strictObject({
+    type: z.literal('reweightedWakeSleep'),
+    ...drawn,
+    data: passing.optional(),
+    particles: count(1, 21_845).optional(),
+    recognition: z.enum(['both', 'wake', 'sleep']).optional(),
+  } satisfies Record<keyof ReweightedWakeSleep, z.ZodType>),
+  z.strictObject({
+    type: z.literal('monteCarloEM'),
+    ...drawn,
+    gibbsSweeps: count(1, 65_000).optional(),
+    moves,
+  } satisfies Record<keyof MonteCarloEM, z.ZodType>),
+  z.strictObject({
+    type: z.literal('variationalEM'),
+    ...drawn,
+    sweeps: count(1, 65_000).optional(),
+  } satisfies Record<keyof VariationalEM, z.ZodType>),
   z.strictObject({
     type: z.literal('greedy'),
     phases: z
@@ -444,9 +477,8 @@ function checkEvaluations(
     throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: lack, where: 'evaluate' });
   };
   for (const name of evaluate) {
-    if (NEED_LABELS.includes(name) && stackOf(graph).label === undefined)
-      refuse(name, 'a model with a layer of labels');
-    if (name === 'testLikelihood') machineOf(graph, 'The likelihood of test rows');
+    if (NEED_LABELS.includes(name) && labelLayerOf(graph) === undefined) refuse(name, 'a model with a layer of labels');
+    if (name === 'testLikelihood' && !isBeliefNet(graph)) machineOf(graph, 'The likelihood of test rows');
     if (name === 'heldOutError' && rows === 0) refuse(name, 'rows in `data.heldOut`');
   }
 }

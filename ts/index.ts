@@ -16,8 +16,23 @@ export {
   sigmoidBeliefNet,
 } from './graph/constructors.js';
 export { type Connection, type Edges, type Graph, type Layer, readGraph } from './graph/graph.js';
+export type { ClampedUnits } from './infer/ancestral.js';
 export type { Classification } from './infer/classify.js';
 export type { ConditionalOptions, FillOptions } from './infer/conditional.js';
+export type {
+  ExactPosterior,
+  ExactPosteriorOptions,
+  GibbsPosterior,
+  GibbsPosteriorOptions,
+  HiddenUnit,
+  LayerMeans,
+  MeanFieldPosterior,
+  MeanFieldPosteriorOptions,
+  PosteriorOf,
+  PosteriorOptions,
+  RecognitionPosterior,
+  RecognitionPosteriorOptions,
+} from './infer/posterior.js';
 export type { SampleOptions } from './infer/sample.js';
 export type { Algorithm } from './learn/algorithm.js';
 export {
@@ -38,6 +53,7 @@ export {
 } from './learn/fast-persistent.js';
 export { type Greedy, greedy } from './learn/greedy.js';
 export type { MachineTrainer } from './learn/machine-trainers.js';
+export { type MonteCarloEM, type MonteCarloEMOptions, monteCarloEM } from './learn/monte-carlo-em.js';
 export {
   type ParallelTempering,
   type ParallelTemperingOptions,
@@ -48,10 +64,17 @@ export {
   type PersistentOptions,
   persistentContrastiveDivergence,
 } from './learn/persistent.js';
+export {
+  type ReweightedWakeSleep,
+  type ReweightedWakeSleepOptions,
+  reweightedWakeSleep,
+} from './learn/reweighted-wake-sleep.js';
 export type { Monitor, Run, TrainOptions } from './learn/run.js';
 export type { Schedule } from './learn/schedule.js';
 export type { CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/trainer-options.js';
 export type { Progress, TrainingRecord } from './learn/training.js';
+export { type VariationalEM, type VariationalEMOptions, variationalEM } from './learn/variational-em.js';
+export { type WakeSleep, type WakeSleepOptions, wakeSleep } from './learn/wake-sleep.js';
 export {
   type AnnealedEstimate,
   type AnnealedOptions,
@@ -59,6 +82,7 @@ export {
   type Bracket,
   bracketOf,
 } from './likelihood/annealed.js';
+export type { ImportanceEstimate, ImportanceOptions } from './likelihood/importance.js';
 export type { PseudoOptions } from './likelihood/pseudo.js';
 export type { Model, Parameter, Rows } from './model.js';
 export type { LoadOptions } from './runtime/load.js';

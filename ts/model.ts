@@ -4,11 +4,13 @@ import { Dataset } from './data/dataset.js';
 import type { Engine } from './engine.js';
 import { WakesleepError } from './errors.js';
 import { writeModel } from './files/model-file.js';
+import { isBeliefNet } from './graph/belief-net.js';
 import { type Graph, layerOf, unitsOf, visibleLayerOf } from './graph/graph.js';
 import { machineOf, stackOf } from './graph/machines.js';
 import { type Classification, classify } from './infer/classify.js';
 import { type ConditionalOptions, conditional, type FillOptions, fillMissing } from './infer/conditional.js';
 import { meansAbove, passThrough, reconstruct } from './infer/passes.js';
+import { enumeratedLogLikelihoods, type PosteriorOf, type PosteriorOptions, posterior } from './infer/posterior.js';
 import { type SampleOptions, sample } from './infer/sample.js';
 import { checkData } from './infer/source.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
@@ -21,6 +23,12 @@ import {
 } from './likelihood/annealed.js';
 import { logPartition } from './likelihood/exact.js';
 import { checkEnergies, freeEnergies } from './likelihood/free-energy.js';
+import {
+  type ImportanceEstimate,
+  type ImportanceOptions,
+  importanceLogLikelihoods,
+  importanceLogLikelihoodsAsync,
+} from './likelihood/importance.js';
 import { type PseudoOptions, pseudoLogLikelihoods } from './likelihood/pseudo.js';
 import { describeValue, integer, seed as readSeed, refuseUnknown } from './options.js';
 import { fullParameterName, Parameters } from './parameters.js';
@@ -169,9 +177,11 @@ export class Model {
 
   /**
    * The exact log-likelihood of visible rows, `[rows]`, nats: `−F(v) − log Z`; a log-density where they are real numbers, and
-   * given its length where a row is counts.
+   * given its length where a row is counts. In a sigmoid belief net all states of at most 20 hidden units are enumerated.
    */
   logLikelihood(visible: Rows): Float64Array {
+    if (isBeliefNet(this.graph))
+      return this.#withData(visible, (data) => enumeratedLogLikelihoods(this.parameters, data));
     const layer = visibleLayerOf(this.graph);
     const { units } = layerOf(this.graph, layer);
     if (!unitType(units).countsDraws) {
@@ -188,8 +198,35 @@ export class Model {
   }
 
   /**
-   * Draws rows, `[rows, visible units]`, by Gibbs sampling in the topmost machine and one pass down; with `every` each
-   * chain over time, `[rows, sweeps / every, visible units]`.
+   * An estimate of the log-likelihood of rows of states of a sigmoid belief net by importance sampling from its recognition
+   * net, nats; on average below the truth, by less the more `particles`. Throws `GRAPH_UNSUITABLE`, `DATA_INVALID`.
+   */
+  importanceLogLikelihood(visible: Rows, options: ImportanceOptions): ImportanceEstimate {
+    return this.#withData(visible, (data) => importanceLogLikelihoods(this.parameters, data, options));
+  }
+
+  /** As `importanceLogLikelihood` of a data set, giving up the thread every 16 ms, or when `pause` does, asked before each row. */
+  importanceLogLikelihoodAsync(
+    data: Dataset,
+    options: ImportanceOptions,
+    pause: () => Promise<void> | undefined = slices(),
+  ): Promise<ImportanceEstimate> {
+    checkData(this.graph, visibleLayerOf(this.graph), data);
+    return importanceLogLikelihoodsAsync(this.parameters, data, options, pause);
+  }
+
+  /**
+   * The posterior of a sigmoid belief net's hidden units given rows of states: means of each hidden layer, `[rows, units]`,
+   * `exact` by enumeration, or by `gibbs`, `meanField` or the `recognition` net. Throws `GRAPH_UNSUITABLE`, `DATA_INVALID`.
+   */
+  posterior<Options extends PosteriorOptions>(visible: Rows, options: Options): PosteriorOf<Options> {
+    return this.#withData(visible, (data) => posterior(this.parameters, data, options));
+  }
+
+  /**
+   * Draws rows, `[rows, visible units]`: from a sigmoid belief net in one pass down or, with units clamped, by Gibbs sampling of
+   * the others; from other models by Gibbs sampling in the topmost machine and one pass down, with `every` each chain over
+   * time, `[rows, sweeps / every, visible units]`.
    */
   sample(options: SampleOptions): Float32Array<ArrayBuffer> {
     return sample(this.parameters, options);

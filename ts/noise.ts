@@ -18,6 +18,7 @@ export const purposes = {
   swap: 11,
   missing: 12,
   accept: 13,
+  posterior: 20,
 } as const;
 
 /** The two words of a seed, an integer from 0 to 2^53 − 1. */

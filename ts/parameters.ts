@@ -203,6 +203,12 @@ export class Parameters {
     );
   }
 
+  /** The sides of a parameter as it is in memory: `[units]`, or `[upper, lower]`, whichever way round files have it. */
+  sidesOf(name: string): [number, number?] {
+    const shape = [...this.specOf(name).shape] as [number, number?];
+    return this.transposed.has(name) ? (shape.reverse() as [number, number?]) : shape;
+  }
+
   /** The numbers themselves, until the memory grows: vectors as they are, weights in panels of 16 upper units. */
   view(name: string): { readonly values: Float32Array; at(row: number, column?: number): number } {
     const { shape } = this.specOf(name);

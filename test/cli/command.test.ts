@@ -75,6 +75,8 @@ describe('--json prints JSON lines and nothing else', () => {
       'patches-relu',
       'counts-tallies',
       'counts-topics',
+      'explaining-away',
+      'mnist-sbn',
     ]);
     for (const recipe of recipes) {
       for (const key of ['title', 'reproduces', 'published', 'takes']) expect(recipe[key]).toMatch(/\w/);
@@ -204,7 +206,7 @@ describe('refusals are sentences with status 2', () => {
     ],
     [
       ['train', 'x'],
-      'There is no recipe called "x"; there are digits-tiny, bars-and-stripes, mnist-rbm, mnist-dbn, mnist-rbm-likelihood, patches, patches-relu, counts-tallies, counts-topics. A configuration\'s file ends in .json.',
+      'There is no recipe called "x"; there are digits-tiny, bars-and-stripes, mnist-rbm, mnist-dbn, mnist-rbm-likelihood, patches, patches-relu, counts-tallies, counts-topics, explaining-away, mnist-sbn. A configuration\'s file ends in .json.',
     ],
     [['train', 'digits-tiny', '--threads', '1000'], '`threads` must be an integer from 1 to 64; got 1000.'],
     [['train', 'digits-tiny', '--threads', 'many'], '`threads` must be "auto" or an integer from 1 to 64; got "many".'],

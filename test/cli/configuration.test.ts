@@ -9,7 +9,10 @@ import {
   readConfiguration,
   readStudy,
 } from '../../dist/config.js';
-import { recipes } from '../../dist/recipes/index.js';
+import { recipes as all } from '../../dist/recipes/index.js';
+
+/** Those that train a model. */
+const recipes = all.flatMap((recipe) => ('configuration' in recipe ? [recipe] : []));
 
 /** The configuration of a recipe that is a single run. */
 const configurationOf = (name: string) =>
@@ -102,7 +105,7 @@ describe('values', () => {
     ],
     [
       'train.0.type=greddy',
-      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "exactGradient", "expectationMaximisation" or "greedy"; got "greddy". Did you mean "greedy"?',
+      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "exactGradient", "expectationMaximisation", "wakeSleep", "reweightedWakeSleep", "monteCarloEM", "variationalEM" or "greedy"; got "greddy". Did you mean "greedy"?',
     ],
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     [

@@ -22,6 +22,7 @@ export function digests(runtime) {
   calls.biases();
   calls.options();
   calls.exact();
+  calls.beliefNets();
   calls.realUnits();
   calls.variances();
   calls.exactReal();
@@ -345,9 +346,15 @@ class Calls {
       const offset = this.padded(floats(48, GROUPED, 'signed'));
       tempered.settleTempered(Float32Array.of(0.5), offset, true, kind, size, KEEP.means, true, this.stream);
       const copied = this.kernels.Activity.create(ROWS, GROUPED);
-      copied.copyRows(tempered, Uint32Array.of(4, 2, 9));
+      copied.copyRows(tempered, Uint32Array.of(4, 2, 9), 0);
+      const given = this.activity(ROWS, GROUPED, floats(41, ROWS * GROUPED, 'signed'));
+      const logs = this.zeros(ROWS * 8);
+      for (const lists of [true, false]) given.addLogProbability(tempered, lists, kind, size, logs);
+      this.hashDoubles(`log probability ${name}`, ...this.view(logs, Float64Array));
       this.hashLists(`settle tempered ${name}`, tempered);
       this.hashLists(`copy rows ${name}`, copied);
+      copied.copyRows(tempered, Uint32Array.of(1, 0), 3);
+      this.hashLists(`append rows ${name}`, copied);
       const known = this.buffer(Uint8Array.from({ length: ROWS * GROUPED }, (_, k) => Number(k % 3 !== 0)));
       const reversed = this.buffer(Uint32Array.from({ length: ROWS }, (_, row) => ROWS - 1 - row));
       const completed = this.activity(ROWS, GROUPED, floats(88, ROWS * GROUPED, 'unit'));
@@ -520,6 +527,44 @@ class Calls {
     ];
     const expectations = out.flatMap((buffer) => Array.from(this.view(buffer, Float64Array)));
     this.hashDoubles('exact', ...logPartitions, ...expectations);
+  }
+
+  beliefNets() {
+    const [sizes, rows] = [Uint32Array.of(4, 14, 5), 3];
+    const units = sizes.reduce((sum, size) => sum + size, 0);
+    const net = this.kernels.BeliefNet.create(sizes, this.buffer(floats(101, units, 'signed')));
+    net.join(0, 1, this.buffer(floats(102, 4 * 14, 'signed')));
+    net.join(1, 2, this.buffer(floats(103, 14 * 5, 'signed')));
+    net.join(0, 2, this.buffer(floats(104, 4 * 5, 'signed')));
+    const clamped = Uint8Array.from({ length: units }, (_, unit) => Number(unit >= 18));
+    const start = floats(105, rows * units, 'binary');
+    const doubles = (count) => this.zeros(count * 8);
+    const read = (buffer) => this.view(buffer, Float64Array);
+    for (const [name, layers] of [
+      ['units', false],
+      ['layers', true],
+    ]) {
+      const held = this.buffer(clamped.slice().fill(1, 5, 9));
+      const [states, sums] = [this.buffer(start), doubles(rows * units)];
+      const stream = this.streamOf(PURPOSES.posterior, 0, 3, 0);
+      net.gibbs(held, states, sums, layers, stream, 2, 5, true);
+      this.hash(`belief gibbs ${name}`, (hash) => hash.floats(this.view(states)).doubles(read(sums)));
+    }
+    const held = this.buffer(clamped.slice().fill(1, 4, 14));
+    const out = [doubles(rows * units), doubles(rows), doubles(rows << 8)];
+    net.posterior(held, this.buffer(start), ...out);
+    this.hash('belief posterior', (hash) => {
+      for (const buffer of out) hash.doubles(read(buffer));
+    });
+    for (const [name, atOnce] of [
+      ['in turn', false],
+      ['at once', true],
+    ]) {
+      const begin = Float64Array.from(start, (state, place) => (clamped[place % units] === 0 ? 0.25 : state));
+      const [means, bounds] = [this.buffer(begin), doubles(rows)];
+      net.meanField(this.buffer(clamped), means, 4, atOnce, bounds);
+      this.hash(`belief mean field ${name}`, (hash) => hash.doubles(read(means)).doubles(read(bounds)));
+    }
   }
 
   realUnits() {

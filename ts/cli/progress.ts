@@ -1,4 +1,6 @@
 /** How training is shown on stderr: a bar with rate and time left on a terminal, a line for each epoch otherwise. */
+
+import { isBeliefNet } from '../graph/belief-net.js';
 import type { Graph } from '../graph/graph.js';
 import { unitsOf } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
@@ -150,12 +152,15 @@ class Clock {
 }
 
 function workOf(graph: Graph, algorithm: Algorithm, rows: number): PhaseWork[] {
-  const { machines } = stackOf(graph);
   const phases = algorithm.type === 'greedy' ? algorithm.phases : [algorithm];
+  // All connections of a belief net are learned together.
+  const { machines } = isBeliefNet(graph)
+    ? { machines: [{ upper: graph.layers.at(-1)!.name, connections: graph.connections }] }
+    : stackOf(graph);
   return phases.map((phase, index) => {
     const { upper, connections } = machines[index]!;
     const batchRows = 'batchRows' in phase ? Math.min(phase.batchRows, rows) : rows;
-    const pairs = connections.reduce((sum, { lower }) => sum + unitsOf(graph, lower) * unitsOf(graph, upper), 0);
+    const pairs = connections.reduce((sum, pair) => sum + unitsOf(graph, pair.lower) * unitsOf(graph, pair.upper), 0);
     return {
       layer: upper,
       epochs: phase.epochs,

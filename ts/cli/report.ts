@@ -21,7 +21,9 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   }
   if (testNats !== undefined) {
     const bracket = `bracket ${testNatsLow?.toFixed(2)} to ${testNatsHigh?.toFixed(2)}`;
-    const how = testNatsLow === undefined ? 'exact' : bracket;
+    const { testParticles, testNatsError } = evaluation;
+    const sampled = `importance sampling with ${testParticles} particles, ±${testNatsError?.toFixed(2)} over rows`;
+    const how = testParticles !== undefined ? sampled : testNatsLow === undefined ? 'exact' : bracket;
     const drawn = configuration.data.name === 'mnist' || configuration.data.name === 'digits-tiny';
     output.line(
       `Test likelihood        ${testNats.toFixed(2)} nats a row${drawn ? ', binarised by sampling once' : ''} (${how})`,

@@ -29,11 +29,12 @@ import {
   SHOWN_PER_CLASS,
 } from '../evaluate/evaluate.js';
 import { firstDifference, valueAt } from '../files/json.js';
-import { stackOf } from '../graph/machines.js';
+import { labelLayerOf } from '../graph/machines.js';
 import type { Run } from '../learn/run.js';
 import type { TrainingRecord } from '../learn/training.js';
-import { recipeNamed } from '../recipes/index.js';
+import { recipeNamed, type TrainingRecipe } from '../recipes/index.js';
 import { type LoadedData, loadData } from './data.js';
+import { demonstrate } from './demonstrate.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
 import { Interruption } from './interruption.js';
 import { metricsPlot } from './metrics-plot.js';
@@ -71,9 +72,11 @@ interface StudySource {
   readonly study: ReadStudy;
 }
 
-/** Trains a configuration, or every variant of a study; returns the status to end with. */
+/** Trains a configuration or every variant of a study, or shows what a demonstration shows; returns the status to end with. */
 export async function train(source: string, options: TrainArguments, output: Output): Promise<number> {
-  const what = readSource(source, options);
+  const recipe = source.endsWith('.json') ? undefined : recipeNamed(source);
+  if (recipe !== undefined && 'demonstrate' in recipe) return demonstrate(recipe, options, output);
+  const what = readSource(source, recipe, options);
   const out = options.out ?? join('target', 'runs', what.name);
   const interruption = new Interruption();
   try {
@@ -113,9 +116,7 @@ async function trainInto(
   }
 }
 
-function readSource(source: string, options: TrainArguments): Source | StudySource {
-  const isFile = source.endsWith('.json');
-  const recipe = isFile ? undefined : recipeNamed(source);
+function readSource(source: string, recipe: TrainingRecipe | undefined, options: TrainArguments): Source | StudySource {
   const given = recipe?.configuration ?? parseConfiguration(new TextDecoder().decode(readBytes(source)), source);
   const named = {
     name: recipe?.name ?? source.replace(/^.*[\\/]/, '').replace(/\.json$/, ''),
@@ -304,7 +305,7 @@ async function generatedOrNone(...given: Parameters<typeof generate>): Promise<G
   try {
     return await generate(...given);
   } catch (error) {
-    const labelled = stackOf(given[0].graph).label !== undefined;
+    const labelled = labelLayerOf(given[0].graph) !== undefined;
     if (labelled || !(error instanceof WakesleepError) || error.code !== 'DIVERGED') throw error;
     return { values: new Float32Array(), classes: 1, rowsPerClass: 0 };
   }
@@ -322,7 +323,7 @@ async function finish(
   const startedAt = performance.now();
   const { model } = run;
   const { seed, evaluate: names } = description.configuration;
-  const hasLabels = stackOf(model.graph).label !== undefined;
+  const hasLabels = labelLayerOf(model.graph) !== undefined;
   const written = folder.writeModel(model.toBytes(), model.updates);
   // A chain's draws do not depend on how many there are, so the picture is the same either way.
   const rowsPerClass = names.includes('recognisedSamples') || !hasLabels ? SAMPLES_PER_CLASS : SHOWN_PER_CLASS;

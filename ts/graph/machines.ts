@@ -5,7 +5,8 @@
  * from below. A plain RBM is one machine; a deep belief net is a stack of them, bottom first, the last undirected.
  */
 import { type Units, unitType } from '../units/index.js';
-import { type Connection, connectionName, type Graph, layerOf, unsuitable } from './graph.js';
+import { isBeliefNet } from './belief-net.js';
+import { type Connection, connectionName, type Graph, layerOf, unsuitable, visibleLayerOf } from './graph.js';
 
 /** One upper layer and the connections down from it, in the graph's order. */
 export interface Machine {
@@ -59,7 +60,12 @@ export function stackOf(graph: Graph): Stack {
 
 /** The units of the layer that holds the data. */
 export function visibleUnitsOf(graph: Graph): Units {
-  return layerOf(graph, stackOf(graph).visible).units;
+  return layerOf(graph, visibleLayerOf(graph)).units;
+}
+
+/** The layer that holds labels; undefined where there is none, as in every graph that is no stack. */
+export function labelLayerOf(graph: Graph): string | undefined {
+  return isBeliefNet(graph) ? undefined : stackOf(graph).label;
 }
 
 /** The one machine of a restricted Boltzmann machine; throws `GRAPH_UNSUITABLE` for deeper graphs. */

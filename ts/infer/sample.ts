@@ -1,5 +1,6 @@
 /**
- * Drawing from a model: Gibbs sampling in the topmost machine, with labels clamped or free, then one pass down.
+ * Drawing from a model. A sigmoid belief net is drawn from the causes down (`ancestral.ts`); in any other, Gibbs sampling in
+ * the topmost machine, with labels clamped or free, then one pass down:
  *
  * 1. The lower layers of the topmost machine start from their biases alone, the label from its clamp.
  * 2. Each sweep draws the upper layer given the lower ones, then the lower ones given it; a clamped label stays.
@@ -7,19 +8,25 @@
  *    gives means or states. The chains take no note of it.
  */
 import { WakesleepError } from '../errors.js';
+import { isBeliefNet } from '../graph/belief-net.js';
 import { biasName, layerOf, unitsOf, upwardBiasName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
 import { integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
+import { type ClampedUnits, sampleBeliefNet } from './ancestral.js';
 import { downwardDrive, upwardDrives } from './drives.js';
 import { LayerState } from './layer-state.js';
 import { givenOut } from './passes.js';
+import type { Moves } from './row-net.js';
 
 /** What `sample` takes. */
 export interface SampleOptions {
   /** How many rows to draw, each from a chain of its own; default 1. */
   readonly rows?: number;
-  /** Full sweeps of Gibbs sampling in the topmost machine, default 1,000. */
+  /**
+   * Full sweeps of Gibbs sampling in the topmost machine, or of what is not clamped in a belief net; default 1,000. It means
+   * nothing in a belief net without a clamp, which one pass draws exactly.
+   */
   readonly sweeps?: number;
   /**
    * Gives every chain after each so many sweeps, not after the last alone; `sweeps` must be a multiple of it. What is given
@@ -28,8 +35,15 @@ export interface SampleOptions {
   readonly every?: number;
   /** The seed of all draws, 0 to 2^53 − 1; there is no default. */
   readonly seed: number;
-  /** `{ label: 3 }` for all rows, or `{ label: [0, 1, ...] }`, one for each row. */
-  readonly clamp?: { readonly label: number | ArrayLike<number> };
+  /**
+   * `{ label: 3 }` for all rows, or `{ label: [0, 1, ...] }`, one for each row. In a belief net layers with a state for each
+   * unit, 0, 1 or `null` for a unit that is free: `{ h1: [1, null], visible: [0, null, null] }`.
+   */
+  readonly clamp?: { readonly label: number | ArrayLike<number> } | ClampedUnits;
+  /** In a belief net: the layer that is given, default the visible one. One seed draws the same rows for every layer. */
+  readonly layer?: string;
+  /** In a belief net with a clamp: whether `units` are drawn one by one (default) or all of a `layer` together, at most 12. */
+  readonly moves?: Moves;
   /** Words of each document, where the visible layer counts them; default 1. */
   readonly length?: number;
   /** Whether the visible layer gives `means` (default) or drawn `states`. */
@@ -39,16 +53,23 @@ export interface SampleOptions {
 /** Draws rows, `[rows, visible units]`, with `every` `[rows, sweeps / every, visible units]`; throws `OPTION_INVALID`, `GRAPH_UNSUITABLE`, `DIVERGED`. */
 export function sample(parameters: Parameters, options: SampleOptions): Float32Array<ArrayBuffer> {
   const where = 'sample()';
-  refuseUnknown(where, options, ['rows', 'sweeps', 'every', 'seed', 'clamp', 'give', 'length']);
+  const { graph, runtime } = parameters;
+  const directed = isBeliefNet(graph);
+  const own = directed ? ['layer', 'moves'] : ['length'];
+  refuseUnknown(where, options, ['rows', 'sweeps', 'every', 'seed', 'clamp', 'give', ...own]);
   const rows = integer(where, 'rows', options.rows ?? 1, { atLeast: 1 });
   const sweeps = integer(where, 'sweeps', options.sweeps ?? 1000, { atLeast: 1, atMost: 2 ** 32 - 2 });
   const every = readEvery(where, options.every ?? sweeps, sweeps);
   const seed = readSeed(where, options.seed);
   const give = oneOf(where, 'give', options.give ?? 'means', ['means', 'states'] as const);
+  if (directed) {
+    const moves = oneOf(where, 'moves', options.moves ?? 'units', ['units', 'layers'] as const);
+    const { clamp, layer } = options;
+    return sampleBeliefNet(parameters, { rows, seed, give, layer, clamp, sweeps, moves });
+  }
   const length = integer(where, 'length', options.length ?? 1, { atLeast: 1, atMost: 2 ** 24 });
-  const { graph, runtime } = parameters;
   const { machines, visible, label } = stackOf(graph);
-  const labels = readClamp(parameters, label, options.clamp, rows);
+  const labels = readClamp(parameters, label, options.clamp as { readonly label: number | ArrayLike<number> }, rows);
   const machine = machines.at(-1)!;
   const owned: LayerState[] = [];
   const layer = (name: string) => {
@@ -125,7 +146,7 @@ function grown(sweeps: number, where: string): WakesleepError {
 function readClamp(
   parameters: Parameters,
   label: string | undefined,
-  clamp: SampleOptions['clamp'],
+  clamp: { readonly label: number | ArrayLike<number> } | undefined,
   rows: number,
 ): Float32Array | undefined {
   if (clamp === undefined) return undefined;

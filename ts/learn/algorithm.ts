@@ -12,10 +12,27 @@ import {
 } from './expectation-maximisation.js';
 import { checkPhases, type Greedy, greedy, runGreedy } from './greedy.js';
 import { type MachineTrainer, machineTrainers, runMachineTrainer } from './machine-trainers.js';
+import { checkMonteCarloEM, type MonteCarloEM, monteCarloEM, runMonteCarloEM } from './monte-carlo-em.js';
+import {
+  checkReweightedWakeSleep,
+  type ReweightedWakeSleep,
+  reweightedWakeSleep,
+  runReweightedWakeSleep,
+} from './reweighted-wake-sleep.js';
 import type { Training, TrainingLoop } from './training.js';
+import { checkVariationalEM, runVariationalEM, type VariationalEM, variationalEM } from './variational-em.js';
+import { checkWakeSleep, runWakeSleep, type WakeSleep, wakeSleep } from './wake-sleep.js';
 
 /** Any algorithm, as plain data. */
-export type Algorithm = MachineTrainer | ExactGradient | ExpectationMaximisation | Greedy;
+export type Algorithm =
+  | MachineTrainer
+  | ExactGradient
+  | ExpectationMaximisation
+  | Greedy
+  | WakeSleep
+  | ReweightedWakeSleep
+  | MonteCarloEM
+  | VariationalEM;
 
 /** What an algorithm's type must answer. */
 interface AlgorithmType<A extends Algorithm> {
@@ -61,6 +78,10 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
     check: checkPhases,
     run: (training, algorithm) => runGreedy(training, algorithm),
   },
+  wakeSleep: { read: wakeSleep, check: checkWakeSleep, run: runWakeSleep },
+  reweightedWakeSleep: { read: reweightedWakeSleep, check: checkReweightedWakeSleep, run: runReweightedWakeSleep },
+  monteCarloEM: { read: monteCarloEM, check: checkMonteCarloEM, run: runMonteCarloEM },
+  variationalEM: { read: variationalEM, check: checkVariationalEM, run: runVariationalEM },
 };
 
 /** Checks plain data from outside (a caller, a configuration, a checkpoint); throws `OPTION_INVALID`. */

@@ -13,7 +13,7 @@ import { noiseStream } from '../noise.js';
 import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Stream } from '../wasm/st.js';
-import { Averages } from './averages.js';
+import { Averages, averagedNames } from './averages.js';
 import { GradientCorrections } from './corrections.js';
 import { DivergenceGuard, NormalisabilityGuard } from './guard.js';
 import { biasFromData } from './initial-bias.js';
@@ -97,7 +97,9 @@ export class EnergyTraining {
     this.corrections = GradientCorrections.of(parameters, this.machine, options, data);
     const { averaging } = options;
     this.averages =
-      averaging === null ? undefined : training.own(new Averages(parameters, this.machine, averaging.decay));
+      averaging === null
+        ? undefined
+        : training.own(new Averages(parameters, averagedNames(parameters, this.machine), averaging.decay));
     this.order = training.own(parameters.runtime.allocate(data.rows * 4));
     if (options.hiddenDropout > 0) this.dropout = training.own(noiseStream(parameters.runtime, seed, 'dropout', depth));
     this.variances = training.own(new VarianceUpdates(parameters, this.machine, most));
@@ -148,9 +150,7 @@ export class EnergyTraining {
     this.updates.restore(tensors);
     this.variances.restore(tensors);
     this.corrections?.restore(tensors);
-    this.averages?.restore(
-      new Map([...tensors].flatMap(([name, values]) => (name.startsWith('average.') ? [[name.slice(8), values]] : []))),
-    );
+    this.averages?.restore(withoutPrefix('average.', tensors));
   }
 
   /** Batches from where the training stands to its end, each with its positive phase done. */
@@ -250,6 +250,19 @@ function balanced({ rows, rowWeights }: Batch, negative: Phase): Float32Array {
   return total === chains ? new Float32Array() : Float32Array.of(total / chains);
 }
 
-function prefixed(prefix: string, tensors: ReadonlyMap<string, Float32Array> | undefined): [string, Float32Array][] {
+/** Tensors under names that begin with `prefix`. */
+export function prefixed(
+  prefix: string,
+  tensors: ReadonlyMap<string, Float32Array> | undefined,
+): [string, Float32Array][] {
   return [...(tensors ?? [])].map(([name, values]) => [prefix + name, values]);
+}
+
+/** The tensors whose names begin with `prefix`, under the rest of their names. */
+export function withoutPrefix(
+  prefix: string,
+  tensors: ReadonlyMap<string, Float32Array>,
+): ReadonlyMap<string, Float32Array> {
+  const named = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(named.map(([name, values]) => [name.slice(prefix.length), values]));
 }

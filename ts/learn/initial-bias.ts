@@ -4,6 +4,7 @@
  */
 import { biasName, layerOf } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
+import type { Parameters } from '../parameters.js';
 import { logarithms } from '../runtime/allocation.js';
 import { unitType } from '../units/index.js';
 import type { Training } from './training.js';
@@ -13,27 +14,28 @@ const LARGEST_BIAS = 4;
 
 /** Sets the biases of the layers of a machine of a stack that hold data or labels. */
 export function biasFromData({ parameters, data }: Training, depth: number): void {
-  const { graph, runtime } = parameters;
-  const { visible, label, machines } = stackOf(graph);
+  const { visible, label, machines } = stackOf(parameters.graph);
   const lowers = machines[depth]!.connections.map((connection) => connection.lower);
   for (const lower of lowers) {
     const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
     if (means === undefined) continue;
-    const spec = layerOf(graph, lower).units;
-    const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
     const scaled = parameters.scaledLayer(lower);
-    if (scaled !== undefined) {
-      scaled.startFromData(data);
-      continue;
-    }
-    const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
-    const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
-    const biases = Array.from(logarithms(runtime, odds), (value, unit) => {
-      const start = starts[unit]!;
-      return 'odds' in start ? clipped(value) : start.bias;
-    });
-    parameters.write(biasName(lower), biases);
+    if (scaled === undefined) startBiasAt(parameters, lower, means);
+    else scaled.startFromData(data);
   }
+}
+
+/** Sets the biases of a layer so that its units start from these means. */
+export function startBiasAt(parameters: Parameters, layer: string, means: ArrayLike<number>): void {
+  const spec = layerOf(parameters.graph, layer).units;
+  const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
+  const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
+  const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
+  const biases = Array.from(logarithms(parameters.runtime, odds), (value, unit) => {
+    const start = starts[unit]!;
+    return 'odds' in start ? clipped(value) : start.bias;
+  });
+  parameters.write(biasName(layer), biases);
 }
 
 function classShares(data: { labels(): Uint8Array; readonly classes: number; readonly rows: number }): Float64Array {

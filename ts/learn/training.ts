@@ -55,6 +55,8 @@ export interface TrainingRecord {
   readonly gapToOptimum?: number | null;
   /** Of parallel tempering: the share of swaps that were done between each place of the ladder and the next. */
   readonly swapRates?: readonly number[];
+  /** Of belief nets: mean lower bound of the log-likelihood of training rows, nats; every tenth batch. */
+  readonly boundNats?: number;
   readonly timing: { readonly seconds: number; readonly rowsPerSecond: number };
 }
 

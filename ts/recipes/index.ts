@@ -4,13 +4,15 @@ import { describeValue, nearestName } from '../options.js';
 import { barsAndStripes } from './bars-and-stripes.js';
 import { countsTallies, countsTopics } from './counts.js';
 import { digitsTiny } from './digits-tiny.js';
+import { explainingAway } from './explaining-away.js';
 import { mnistDbn } from './mnist-dbn.js';
 import { mnistRbm } from './mnist-rbm.js';
 import { mnistRbmLikelihood } from './mnist-rbm-likelihood.js';
+import { mnistSbn } from './mnist-sbn.js';
 import { patches, patchesRelu } from './patches.js';
 import type { Recipe } from './recipe.js';
 
-export type { Recipe } from './recipe.js';
+export type { Demonstration, Recipe, Shown, TrainingRecipe } from './recipe.js';
 
 /** Every recipe, in the order in which a person meets them. */
 export const recipes: readonly Recipe[] = [
@@ -23,6 +25,8 @@ export const recipes: readonly Recipe[] = [
   patchesRelu,
   countsTallies,
   countsTopics,
+  explainingAway,
+  mnistSbn,
 ];
 
 /** The recipe of a name; throws `OPTION_INVALID` with the nearest name. */

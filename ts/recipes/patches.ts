@@ -3,12 +3,12 @@
  * of filters that are edges (`edgeFilters`), which only sparse units on normalised patches have. With the defaults, dense units
  * on `patches` have filters that are points and noise.
  */
-import type { Recipe } from './recipe.js';
+import type { TrainingRecipe } from './recipe.js';
 
 const visible = { type: 'gaussian', units: 256, variance: 'learned', standardise: true } as const;
 const learning = { type: 'contrastiveDivergence', momentum: 0.5, weightCost: 0 } as const;
 
-export const patches: Recipe = {
+export const patches: TrainingRecipe = {
   name: 'patches',
   title: 'A Gaussian-Bernoulli machine 256-100 on 10,000 patches of 16 × 16 pixels that have edges',
   reproduces:
@@ -33,7 +33,7 @@ export const patches: Recipe = {
   },
 };
 
-export const patchesRelu: Recipe = {
+export const patchesRelu: TrainingRecipe = {
   name: 'patches-relu',
   title: 'The same patches with 100 noisy rectified hidden units',
   reproduces:

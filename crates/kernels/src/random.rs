@@ -35,6 +35,7 @@ pub enum Purpose {
     Swap = 11,
     Missing = 12,
     Accept = 13,
+    Posterior = 20,
 }
 
 /// One block of four words.
@@ -69,6 +70,15 @@ impl Stream {
         assert!(layer < 1 << 8 && sweep < 1 << 16);
         let tag = (purpose as u32) << 24 | layer << 16 | sweep;
         Stream { key, update, tag }
+    }
+
+    /// The same stream at another sweep.
+    pub fn at_sweep(&self, sweep: u32) -> Stream {
+        assert!(sweep < 1 << 16);
+        Stream {
+            tag: self.tag >> 16 << 16 | sweep,
+            ..*self
+        }
     }
 
     /// The word of one unit.

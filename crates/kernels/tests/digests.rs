@@ -6,14 +6,16 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use wakesleep_kernels::activity::{Activity, Read};
+use wakesleep_kernels::belief;
 use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::exact::{self, Enumerate, Group, Machine};
 use wakesleep_kernels::lanes::{F32x4, Line, floats as floats_of, floats_mut, lines_for};
 use wakesleep_kernels::logistic::{exp, log, logistic, single, softplus};
 use wakesleep_kernels::normalisable::normalisable;
 use wakesleep_kernels::propagate::{
-    Start, add_log_bases, add_log_partitions, add_row_dots, add_tempered_differences, propagate,
-    settle_on_bias, settle_tempered, squared_distance, sum_of_values, summarise_weights,
+    Start, add_log_bases, add_log_partitions, add_log_probabilities, add_row_dots,
+    add_tempered_differences, propagate, settle_on_bias, settle_tempered, squared_distance,
+    sum_of_values, summarise_weights,
 };
 use wakesleep_kernels::pseudo;
 use wakesleep_kernels::random::{Purpose, Stream, normal, permutation, philox};
@@ -453,9 +455,19 @@ fn sums(found: &mut Found, pool: &Pool) {
         };
         settle_tempered(pool, &mut tempered, &[0.5], Some(&offset), &settle);
         let mut copied = Activity::new(ROWS, GROUPED).unwrap();
-        copied.copy_rows(&tempered, &[4, 2, 9]).unwrap();
+        copied.copy_rows(&tempered, &[4, 2, 9], 0).unwrap();
+        let inputs = activity(ROWS, GROUPED, &floats(41, ROWS * GROUPED, signed));
+        let mut logs = vec![0.0; ROWS];
+        for read in [Read::Lists, Read::Values] {
+            add_log_probabilities(pool, &inputs, (&tempered, read), kind, &mut logs);
+        }
+        found.hash(format!("log probability {name}"), |hash| {
+            hash.doubles(&logs);
+        });
         found.lists(format!("settle tempered {name}"), &mut tempered, pool);
         found.lists(format!("copy rows {name}"), &mut copied, pool);
+        copied.copy_rows(&tempered, &[1, 0], 3).unwrap();
+        found.lists(format!("append rows {name}"), &mut copied, pool);
         let mut completed = activity(ROWS, GROUPED, &floats(88, ROWS * GROUPED, unit));
         let known: Vec<u8> = (0..ROWS * GROUPED).map(|k| u8::from(k % 3 != 0)).collect();
         let order: Vec<u32> = (0..ROWS as u32).rev().collect();
@@ -929,6 +941,70 @@ fn exactly(found: &mut Found, pool: &Pool) {
     });
 }
 
+fn belief_nets(found: &mut Found, pool: &Pool) {
+    let (sizes, rows) = ([4usize, 14, 5], 3);
+    let units = sizes.iter().sum::<usize>();
+    let mut net = belief::Net::new(&sizes, &floats(101, units, signed));
+    net.join(0, 1, &floats(102, 4 * 14, signed));
+    net.join(1, 2, &floats(103, 14 * 5, signed));
+    net.join(0, 2, &floats(104, 4 * 5, signed));
+    let clamped: Vec<u8> = (0..units).map(|unit| u8::from(unit >= 18)).collect();
+    let start = floats(105, rows * units, binary);
+    for (name, moves) in [
+        ("units", belief::Moves::Units),
+        ("layers", belief::Moves::Layers),
+    ] {
+        let mut held = clamped.clone();
+        held[5..9].fill(1);
+        let (mut states, mut sums) = (start.clone(), vec![0.0; rows * units]);
+        let sweeps = belief::Sweeps {
+            moves,
+            stream: stream_of(Purpose::Posterior, 0, 3, 0),
+            first: 2,
+            count: 5,
+            counted: true,
+        };
+        belief::gibbs(pool, &net, &held, sweeps, &mut states, &mut sums);
+        found.hash(format!("belief gibbs {name}"), |hash| {
+            hash.floats(&states).doubles(&sums);
+        });
+    }
+    let mut held = clamped.clone();
+    held[4..14].fill(1);
+    let mut means = vec![0.0; rows * units];
+    let (mut likelihoods, mut tables) = (vec![0.0; rows], vec![0.0; rows << 8]);
+    belief::posterior(
+        pool,
+        &net,
+        &held,
+        &start,
+        &mut means,
+        &mut likelihoods,
+        &mut tables,
+    )
+    .unwrap();
+    found.hash("belief posterior", |hash| {
+        hash.doubles(&means).doubles(&likelihoods).doubles(&tables);
+    });
+    for (name, at_once) in [("in turn", false), ("at once", true)] {
+        let mut means: Vec<f64> = (start.iter().enumerate())
+            .map(|(place, &state)| {
+                if clamped[place % units] == 0 {
+                    0.25
+                } else {
+                    f64::from(state)
+                }
+            })
+            .collect();
+        let mut bounds = vec![0.0; rows];
+        let ascent = belief::Ascent { sweeps: 4, at_once };
+        belief::mean_field(pool, &net, &clamped, ascent, &mut means, &mut bounds);
+        found.hash(format!("belief mean field {name}"), |hash| {
+            hash.doubles(&means).doubles(&bounds);
+        });
+    }
+}
+
 fn digests(pool: &Pool) -> String {
     let mut found = Found::default();
     random(&mut found);
@@ -941,6 +1017,7 @@ fn digests(pool: &Pool) -> String {
     biases(&mut found);
     options(&mut found, pool);
     exactly(&mut found, pool);
+    belief_nets(&mut found, pool);
     real_units(&mut found, pool);
     variances(&mut found, pool);
     exactly_real(&mut found, pool);

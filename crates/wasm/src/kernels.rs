@@ -10,6 +10,7 @@ use crate::memory::Buffer;
 use crate::pool;
 use wakesleep_kernels as kernels;
 use wakesleep_kernels::activity::Read;
+use wakesleep_kernels::belief;
 use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::exact::{Enumerate, Group, Machine};
 use wakesleep_kernels::lanes::{LINE, Line, lines_for};
@@ -84,6 +85,7 @@ fn purpose(code: u32) -> Purpose {
         11 => Purpose::Swap,
         12 => Purpose::Missing,
         13 => Purpose::Accept,
+        20 => Purpose::Posterior,
         _ => panic!("purpose {code}"),
     }
 }
@@ -459,10 +461,28 @@ impl Activity {
         self.0.weigh_rows(weights).is_some()
     }
 
-    /// Takes over rows of another activity in a given order. False where memory is out.
+    /// Takes over rows of another activity in a given order, behind the first `kept` rows. False where memory is out.
     #[wasm_bindgen(js_name = copyRows)]
-    pub fn copy_rows(&mut self, from: &Activity, rows: &[u32]) -> bool {
-        self.0.copy_rows(&from.0, rows).is_some()
+    pub fn copy_rows(&mut self, from: &Activity, rows: &[u32], kept: usize) -> bool {
+        self.0.copy_rows(&from.0, rows, kept).is_some()
+    }
+
+    /// `out[row] += log p(s | x)` of another activity's states (or its own) from the total inputs in `values`, nats, f64.
+    #[wasm_bindgen(js_name = addLogProbability)]
+    pub fn add_log_probability(
+        &self,
+        states: &Activity,
+        lists: bool,
+        kind_code: u32,
+        size: usize,
+        out: &mut Buffer,
+    ) {
+        let out = &mut out.doubles_mut()[..self.0.rows()];
+        with_pool(|pool| {
+            let states = (&states.0, read(lists));
+            let kind = kind(kind_code, size);
+            kernels::propagate::add_log_probabilities(pool, &self.0, states, kind, out);
+        });
     }
 
     /// Keeps what is known of a data set's rows `order[first ..]` and takes the states of `other` for the rest; lists what
@@ -1030,6 +1050,97 @@ pub fn summarise_weights(logs: &Buffer, count: usize) -> Vec<f64> {
         summary.mean_log,
         summary.effective,
     ]
+}
+
+/// A sigmoid belief net of binary units, numbered causes first.
+#[wasm_bindgen]
+pub struct BeliefNet(belief::Net);
+
+#[wasm_bindgen]
+impl BeliefNet {
+    /// Layers of so many units each, causes first, with a float of bias for each unit.
+    pub fn create(sizes: &[u32], biases: &Buffer) -> BeliefNet {
+        let sizes: Vec<usize> = sizes.iter().map(|&size| size as usize).collect();
+        BeliefNet(belief::Net::new(&sizes, biases.floats()))
+    }
+
+    /// Joins two layers, by their places, by weights `[units of the cause, units of the effect]`, row-major.
+    pub fn join(&mut self, cause: usize, effect: usize, weights: &Buffer) {
+        self.0.join(cause, effect, weights.floats());
+    }
+
+    /// Sweeps `first..first + count` of Gibbs sampling over the units of rows whose byte in `clamped` is 0; a layer's units
+    /// at once with `layers`. Where `counted`, `sums` (f64) take the states after each sweep.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
+    pub fn gibbs(
+        &self,
+        clamped: &Buffer,
+        states: &mut Buffer,
+        sums: &mut Buffer,
+        layers: bool,
+        stream: &Stream,
+        first: u32,
+        count: u32,
+        counted: bool,
+    ) {
+        let sweeps = belief::Sweeps {
+            moves: if layers {
+                belief::Moves::Layers
+            } else {
+                belief::Moves::Units
+            },
+            stream: stream.0,
+            first,
+            count,
+            counted,
+        };
+        let clamped = &clamped.bytes()[..self.0.units()];
+        let (states, sums) = (states.floats_mut(), sums.doubles_mut());
+        with_pool(|pool| belief::gibbs(pool, &self.0, clamped, sweeps, states, sums));
+    }
+
+    /// The exact distribution of the units that are not clamped: f64 means, log-likelihoods and, where the buffer is not
+    /// empty, tables of probabilities. False where memory is out.
+    pub fn posterior(
+        &self,
+        clamped: &Buffer,
+        states: &Buffer,
+        means: &mut Buffer,
+        log_likelihoods: &mut Buffer,
+        tables: &mut Buffer,
+    ) -> bool {
+        let clamped = &clamped.bytes()[..self.0.units()];
+        let out = (means.doubles_mut(), log_likelihoods.doubles_mut());
+        with_pool(|pool| {
+            let tables = tables.doubles_mut();
+            belief::posterior(
+                pool,
+                &self.0,
+                clamped,
+                states.floats(),
+                out.0,
+                out.1,
+                tables,
+            )
+        })
+        .is_some()
+    }
+
+    /// Factorial mean field from f64 means on; writes the lower bounds of rows, f64 nats.
+    #[wasm_bindgen(js_name = meanField)]
+    pub fn mean_field(
+        &self,
+        clamped: &Buffer,
+        means: &mut Buffer,
+        sweeps: u32,
+        at_once: bool,
+        bounds: &mut Buffer,
+    ) {
+        let clamped = &clamped.bytes()[..self.0.units()];
+        let ascent = belief::Ascent { sweeps, at_once };
+        let (means, bounds) = (means.doubles_mut(), bounds.doubles_mut());
+        with_pool(|pool| belief::mean_field(pool, &self.0, clamped, ascent, means, bounds));
+    }
 }
 
 /// Turns each row of `[rows, columns]` f64 log-probabilities, up to a constant, into probabilities.

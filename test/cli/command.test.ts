@@ -83,6 +83,16 @@ describe('--json prints JSON lines and nothing else', () => {
     }
   });
 
+  it('a demonstration', async () => {
+    const out = join(folder, 'shown');
+    const ended = await wakesleep(['train', 'explaining-away', '--json', '--threads', '1', '--out', out]);
+    const [shown] = jsonLines(ended);
+    expect(shown).toMatchObject({ type: 'shown', name: 'explaining-away', pictures: [join(out, 'posterior.svg')] });
+    const refused = await wakesleep(['train', 'explaining-away', '--set', 'seed=3']);
+    expect(refused).toMatchObject({ status: 2 });
+    expect(refused.stderr).toContain('explaining-away trains nothing, so `--set` means nothing to it');
+  });
+
   it('train', async () => {
     const out = join(folder, 'json');
     const ended = await wakesleep(['train', small, '--out', out, '--json']);

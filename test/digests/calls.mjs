@@ -122,6 +122,7 @@ const REAL_KINDS = [
 ];
 const BINARISE = 3;
 const TRAIN = 4;
+const POSTERIOR = 20;
 const INITIAL = 1;
 
 class Calls {
@@ -546,7 +547,7 @@ class Calls {
     ]) {
       const held = this.buffer(clamped.slice().fill(1, 5, 9));
       const [states, sums] = [this.buffer(start), doubles(rows * units)];
-      const stream = this.streamOf(PURPOSES.posterior, 0, 3, 0);
+      const stream = this.streamOf(POSTERIOR, 0, 3, 0);
       net.gibbs(held, states, sums, layers, stream, 2, 5, true);
       this.hash(`belief gibbs ${name}`, (hash) => hash.floats(this.view(states)).doubles(read(sums)));
     }

@@ -613,6 +613,11 @@ impl Weights {
         self.0.forward().as_ptr() as usize
     }
 
+    /// Makes lower and upper change places: a learner of the other shape may now work on them.
+    pub fn turn(&mut self) {
+        self.0.turn();
+    }
+
     /// Writes `[upper, lower]`, row-major.
     pub fn read(&self, out: &mut Buffer) {
         self.0

@@ -252,6 +252,15 @@ class Calls {
       this.kernels.elementwise(index, values);
       this.hashFloats(name, values);
     }
+    const sevenths = (first) => this.buffer(Float64Array.from({ length: 4096 }, (_, i) => (first + i) / 7));
+    for (const [index, [name, first]] of [
+      ['double exp', -2048],
+      ['double log', 1],
+    ].entries()) {
+      const values = sevenths(first);
+      this.kernels.elementwiseDoubles(index, values);
+      this.hashDoubles(name, ...this.view(values, Float64Array));
+    }
   }
 
   gathering() {

@@ -97,7 +97,7 @@ function program(output: Output, finish: (status: number) => void): Command {
     );
   withEngine(command('show', 'Say what a model is made of, and draw pictures of it.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
-    .option('--out <dir>', 'draw receptive fields and generated rows into this folder')
+    .option('--out <dir>', 'draw the graph, receptive fields and generated rows into this folder')
     .option('--seed <N>', 'seed of the generated rows', integer, 1)
     .option('--width <N>', 'width of a picture in pixels (default: a square)', integer)
     .action(async (model: string, options: ShowArguments) =>

@@ -77,6 +77,7 @@ describe('--json prints JSON lines and nothing else', () => {
       'explaining-away',
       'mnist-sbn',
       'mnist-sbn-wake-sleep',
+      'infinite-net',
     ]);
     for (const recipe of recipes) {
       for (const key of ['title', 'reproduces', 'published', 'takes']) expect(recipe[key]).toMatch(/\w/);
@@ -177,8 +178,9 @@ describe('sample, classify and show', () => {
     expect(status).toBe(0);
     expect(stdout).toContain('seed 3, 15 updates, SHA-256 ');
     expect(stdout).toMatch(/^visible {4}144 binary units$/m);
+    expect(stdout).toMatch(/^visible-h1 tied {7}144 × 16$/m);
     expect(stdout).toMatch(/^connections\.visible-h1\.weight +16 × 144 /m);
-    expect(namesIn(out)).toEqual(['filters.png', 'generated.png']);
+    expect(namesIn(out)).toEqual(['filters.png', 'generated.png', 'graph.svg']);
   });
 });
 
@@ -193,7 +195,7 @@ describe('refusals are sentences with status 2', () => {
     ],
     [
       ['train', 'x'],
-      'There is no recipe called "x"; there are digits-tiny, mnist-rbm, mnist-dbn, mnist-rbm-likelihood, patches, patches-relu, counts-tallies, counts-topics, explaining-away, mnist-sbn, mnist-sbn-wake-sleep. A configuration\'s file ends in .json.',
+      'There is no recipe called "x"; there are digits-tiny, mnist-rbm, mnist-dbn, mnist-rbm-likelihood, patches, patches-relu, counts-tallies, counts-topics, explaining-away, mnist-sbn, mnist-sbn-wake-sleep, infinite-net. A configuration\'s file ends in .json.',
     ],
     [['train', 'digits-tiny', '--threads', '1000'], '`threads` must be an integer from 1 to 64; got 1000.'],
     [['train', 'digits-tiny', '--threads', 'many'], '`threads` must be "auto" or an integer from 1 to 64; got "many".'],

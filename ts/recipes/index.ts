@@ -4,6 +4,7 @@ import { describeValue, nearestName } from '../options.js';
 import { countsTallies, countsTopics } from './counts.js';
 import { digitsTiny } from './digits-tiny.js';
 import { explainingAway } from './explaining-away.js';
+import { infiniteNet } from './infinite-net.js';
 import { mnistDbn } from './mnist-dbn.js';
 import { mnistRbm } from './mnist-rbm.js';
 import { mnistRbmLikelihood } from './mnist-rbm-likelihood.js';
@@ -26,6 +27,7 @@ export const recipes: readonly Recipe[] = [
   explainingAway,
   mnistSbn,
   mnistSbnWakeSleep,
+  infiniteNet,
 ];
 
 /** The recipe of a name; throws `OPTION_INVALID` with the nearest name. */

@@ -28,6 +28,7 @@ import {
   randomRbm,
   roundedToF32,
   softmaxLayer,
+  upperDistribution,
 } from '../reference/rbm.js';
 import { chiSquare } from '../reference/statistics.js';
 import { drawnRows, modelOf, stateCounts } from './counterpart.js';
@@ -249,6 +250,20 @@ describe('the aggregated posterior', () => {
     expect(chiSquare(stateCounts(reference.upper, set.values()), exact, count).z).toBeLessThan(5);
     const one = aggregatedPosteriorOf(reference, rows.slice(0, 8));
     expect(chiSquare(stateCounts(reference.upper, set.values()), one, count).z).toBeGreaterThan(5);
+  });
+
+  it('is not factorial, even of the rows that the machine itself generates', () => {
+    const rows = 20_000;
+    const model = modelOf(engine, reference);
+    const drawn = model.sample({ rows, sweeps: 60, seed: 8, give: 'states' });
+    const set = model.aggregatedPosterior(drawn, { seed: 9 });
+    const exact = upperDistribution(reference);
+    const uppers = enumerateStates(reference.upper);
+    const means = uppers[0]!.map((_, j) => exact.reduce((sum, p, h) => sum + p * uppers[h]![j]!, 0));
+    const factorial = uppers.map((h) => h.reduce((p, on, j) => p * (on === 1 ? means[j]! : 1 - means[j]!), 1));
+    const counts = stateCounts(reference.upper, set.values());
+    expect(chiSquare(counts, exact, rows).z).toBeLessThan(5);
+    expect(chiSquare(counts, factorial, rows).z).toBeGreaterThan(10);
   });
 
   it('draws every row anew, the same for the same seed', () => {

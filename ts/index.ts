@@ -1,4 +1,8 @@
 /** The public names. */
+export { compose, decompose, type TieOptions, tie, transposed } from './combine/compose.js';
+export { type Mixture, type MixtureFitOptions, type MixtureRecord, mixture } from './combine/mixture.js';
+export { product } from './combine/product.js';
+export { type UnrollOptions, unroll } from './combine/unroll.js';
 export { Dataset, type DatasetOptions, type SplitOptions } from './data/dataset.js';
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
 export { type CreateOptions, Engine, load } from './engine.js';
@@ -16,6 +20,7 @@ export {
   sigmoidBeliefNet,
 } from './graph/constructors.js';
 export { type Connection, type Edges, type Graph, type Layer, readGraph } from './graph/graph.js';
+export type { AggregatedOptions } from './infer/aggregated.js';
 export type { ClampedUnits } from './infer/ancestral.js';
 export type { Classification } from './infer/classify.js';
 export type { ConditionalOptions, FillOptions } from './infer/conditional.js';
@@ -82,6 +87,7 @@ export {
   type Bracket,
   bracketOf,
 } from './likelihood/annealed.js';
+export { greedyBound } from './likelihood/greedy-bound.js';
 export type { ImportanceEstimate, ImportanceOptions } from './likelihood/importance.js';
 export type { PseudoOptions } from './likelihood/pseudo.js';
 export type { Model, Parameter, Rows } from './model.js';

@@ -6,7 +6,8 @@ import { WakesleepError } from './errors.js';
 import { writeModel } from './files/model-file.js';
 import { isBeliefNet } from './graph/belief-net.js';
 import { type Graph, layerOf, unitsOf, visibleLayerOf } from './graph/graph.js';
-import { machineOf, stackOf } from './graph/machines.js';
+import { machineOf } from './graph/machines.js';
+import { type AggregatedOptions, aggregatedPosterior, highestLayer } from './infer/aggregated.js';
 import { type Classification, classify } from './infer/classify.js';
 import { type ConditionalOptions, conditional, type FillOptions, fillMissing } from './infer/conditional.js';
 import { meansAbove, passThrough, reconstruct } from './infer/passes.js';
@@ -23,6 +24,7 @@ import {
 } from './likelihood/annealed.js';
 import { logPartition } from './likelihood/exact.js';
 import { checkEnergies, freeEnergies } from './likelihood/free-energy.js';
+import { isPairOfMachines, stackLogLikelihoods } from './likelihood/greedy-bound.js';
 import {
   type ImportanceEstimate,
   type ImportanceOptions,
@@ -109,9 +111,22 @@ export class Model {
    */
   meanHidden(visible: Rows, options: { readonly layer?: string } = {}): Float32Array<ArrayBuffer> {
     refuseUnknown('meanHidden()', options, ['layer']);
-    const { machines, label } = stackOf(this.graph);
-    const highest = machines.at(label === undefined || machines.length === 1 ? -1 : -2)!.upper;
-    return this.#withData(visible, (data) => meansAbove(this.parameters, data, options.layer ?? highest));
+    const layer = options.layer ?? highestLayer(this.parameters);
+    return this.#withData(visible, (data) => meansAbove(this.parameters, data, layer));
+  }
+
+  /**
+   * The aggregated posterior of a hidden layer as a new data set, which is yours to free: for each row a drawn state of that
+   * layer (`passing: 'states'`, the default, with a `seed`) or its means (`'probabilities'`), with the labels and weights of
+   * the rows. It is what the next machine of a stack learns from. Throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`.
+   */
+  aggregatedPosterior(visible: Rows, options: AggregatedOptions): Dataset {
+    return this.#withData(visible, (data) => aggregatedPosterior(this.parameters, data, options));
+  }
+
+  /** @internal Rows as a data set for the length of a call. */
+  withRows<T>(rows: Rows, work: (data: Dataset) => T): T {
+    return this.#withData(rows, work);
   }
 
   /** Drawn states of an RBM's hidden units given visible rows, `[rows, units]`; `seed` is needed. Labels count as absent. */
@@ -176,12 +191,16 @@ export class Model {
   }
 
   /**
-   * The exact log-likelihood of visible rows, `[rows]`, nats: `−F(v) − log Z`; a log-density where they are real numbers, and
-   * given its length where a row is counts. In a sigmoid belief net all states of at most 20 hidden units are enumerated.
+   * The exact log-likelihood of visible rows, `[rows]`, nats: `−F(v) − log Z` of an RBM; a log-density where they are real
+   * numbers, and given its length where a row is counts. In a sigmoid belief net all states of at most 20 hidden units are
+   * enumerated; of a deep belief net of two machines it is `log Σ_h p(v | h) p2(h)`, for a first hidden layer of at most
+   * 65,536 states. Throws `GRAPH_UNSUITABLE`.
    */
   logLikelihood(visible: Rows): Float64Array {
     if (isBeliefNet(this.graph))
       return this.#withData(visible, (data) => enumeratedLogLikelihoods(this.parameters, data));
+    if (isPairOfMachines(this.graph))
+      return this.#withData(visible, (data) => stackLogLikelihoods(this.parameters, data));
     const layer = visibleLayerOf(this.graph);
     const { units } = layerOf(this.graph, layer);
     if (!unitType(units).countsDraws) {

@@ -227,7 +227,7 @@ export class Parameters {
 }
 
 /** `[rows, columns]`, row-major, the other way round. */
-function transpose(values: ArrayLike<number>, rows: number): Float32Array<ArrayBuffer> {
+export function transpose(values: ArrayLike<number>, rows: number): Float32Array<ArrayBuffer> {
   const columns = values.length / rows;
   return Float32Array.from({ length: values.length }, (_, place) => {
     return values[(place % rows) * columns + Math.floor(place / rows)]!;

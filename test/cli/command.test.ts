@@ -77,10 +77,21 @@ describe('--json prints JSON lines and nothing else', () => {
       'counts-topics',
       'explaining-away',
       'mnist-sbn',
+      'infinite-net',
     ]);
     for (const recipe of recipes) {
       for (const key of ['title', 'reproduces', 'published', 'takes']) expect(recipe[key]).toMatch(/\w/);
     }
+  });
+
+  it('a demonstration', async () => {
+    const out = join(folder, 'shown');
+    const ended = await wakesleep(['train', 'explaining-away', '--json', '--threads', '1', '--out', out]);
+    const [shown] = jsonLines(ended);
+    expect(shown).toMatchObject({ type: 'shown', name: 'explaining-away', pictures: [join(out, 'posterior.svg')] });
+    const refused = await wakesleep(['train', 'explaining-away', '--set', 'seed=3']);
+    expect(refused).toMatchObject({ status: 2 });
+    expect(refused.stderr).toContain('explaining-away trains nothing, so `--set` means nothing to it');
   });
 
   it('train', async () => {
@@ -190,8 +201,9 @@ describe('sample, classify and show', () => {
     expect(status).toBe(0);
     expect(stdout).toContain('seed 3, 15 updates, SHA-256 ');
     expect(stdout).toMatch(/^visible {4}144 binary units$/m);
+    expect(stdout).toMatch(/^visible-h1 tied {7}144 × 16$/m);
     expect(stdout).toMatch(/^connections\.visible-h1\.weight +16 × 144 /m);
-    expect(namesIn(out)).toEqual(['filters.png', 'generated.png']);
+    expect(namesIn(out)).toEqual(['filters.png', 'generated.png', 'graph.svg']);
   });
 });
 
@@ -206,7 +218,7 @@ describe('refusals are sentences with status 2', () => {
     ],
     [
       ['train', 'x'],
-      'There is no recipe called "x"; there are digits-tiny, bars-and-stripes, mnist-rbm, mnist-dbn, mnist-rbm-likelihood, patches, patches-relu, counts-tallies, counts-topics, explaining-away, mnist-sbn. A configuration\'s file ends in .json.',
+      'There is no recipe called "x"; there are digits-tiny, bars-and-stripes, mnist-rbm, mnist-dbn, mnist-rbm-likelihood, patches, patches-relu, counts-tallies, counts-topics, explaining-away, mnist-sbn, infinite-net. A configuration\'s file ends in .json.',
     ],
     [['train', 'digits-tiny', '--threads', '1000'], '`threads` must be an integer from 1 to 64; got 1000.'],
     [['train', 'digits-tiny', '--threads', 'many'], '`threads` must be "auto" or an integer from 1 to 64; got "many".'],

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bernoulli, type Engine, load, type Model, rbm } from 'wakesleep';
+import { bernoulli, type Engine, load, type Model, rbm, sigmoidBeliefNet } from 'wakesleep';
 import { resolveData } from '../../dist/data/named.js';
 import { temporaryFolder, wakesleep } from './command.js';
 
@@ -48,6 +48,17 @@ describe('score gives', () => {
     const data = await binarised(1);
     expect((await scored('--method', 'pseudo')).mean).toBe(mean(model.pseudoLogLikelihood(data)));
     expect((await scored('--method', 'free-energy')).mean).toBe(-mean(model.freeEnergy(data)));
+  });
+
+  it('importance-sampled likelihoods of a belief net, with how many particles they took', async () => {
+    const net = engine.create(sigmoidBeliefNet({ visible: bernoulli(144), hidden: [bernoulli(3)] }), { seed: 3 });
+    const file = join(folder, 'net.safetensors');
+    writeFileSync(file, net.toBytes());
+    const asked = ['score', file, 'digits-tiny:test', ...one, '--method', 'importance', '--particles', '9'];
+    const said = JSON.parse((await wakesleep(asked)).stdout);
+    const { mean: wanted, standardError } = net.importanceLogLikelihood(await binarised(1), { particles: 9, seed: 1 });
+    expect(said).toMatchObject({ mean: wanted, standardError, particles: 9, warnings: [] });
+    net.free();
   });
 
   it('annealed estimates, with a bracket that holds the exact number', async () => {

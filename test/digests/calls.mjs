@@ -122,6 +122,7 @@ const REAL_KINDS = [
 ];
 const BINARISE = 3;
 const TRAIN = 4;
+const POSTERIOR = 20;
 const INITIAL = 1;
 
 class Calls {
@@ -250,6 +251,15 @@ class Calls {
       const values = this.buffer(patterns.map((pattern) => (isNaNPattern(pattern) ? 0x7fc0_0000 : pattern)));
       this.kernels.elementwise(index, values);
       this.hashFloats(name, values);
+    }
+    const sevenths = (first) => this.buffer(Float64Array.from({ length: 4096 }, (_, i) => (first + i) / 7));
+    for (const [index, [name, first]] of [
+      ['double exp', -2048],
+      ['double log', 1],
+    ].entries()) {
+      const values = sevenths(first);
+      this.kernels.elementwiseDoubles(index, values);
+      this.hashDoubles(name, ...this.view(values, Float64Array));
     }
   }
 
@@ -546,7 +556,7 @@ class Calls {
     ]) {
       const held = this.buffer(clamped.slice().fill(1, 5, 9));
       const [states, sums] = [this.buffer(start), doubles(rows * units)];
-      const stream = this.streamOf(PURPOSES.posterior, 0, 3, 0);
+      const stream = this.streamOf(POSTERIOR, 0, 3, 0);
       net.gibbs(held, states, sums, layers, stream, 2, 5, true);
       this.hash(`belief gibbs ${name}`, (hash) => hash.floats(this.view(states)).doubles(read(sums)));
     }

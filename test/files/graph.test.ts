@@ -75,6 +75,13 @@ describe('graphs are refused', () => {
     expect(refusal(() => readGraph('graph', graph))).toBe(`GRAPH_UNSUITABLE: ${words}`);
   });
 
+  it('with more layers than draws have addresses for', () => {
+    const layers = Array.from({ length: 257 }, (_, k) => layer(`l${k}`));
+    expect(refusal(() => readGraph('graph', { layers, connections: [] }))).toBe(
+      'GRAPH_UNSUITABLE: A graph has at most 256 layers and as many connections; got 257 and 0.',
+    );
+  });
+
   it('whose lists of edges differ in length', () => {
     const graph = graphOf([joined('undirected', 'a', 'b', { edges: { lower: [0], upper: [] } })]);
     expect(refusal(() => readGraph('graph', graph))).toBe(

@@ -16,7 +16,7 @@ export interface PictureSize {
 const MOST_FILTERS = 400;
 const COLUMNS = 20;
 
-/** Receptive fields: the weights of up to 400 first-layer units, each on its own scale, zero mid-grey. */
+/** Receptive fields: the weights of up to 400 first-layer units, each on its own scale, zero mid-grey. Throws `GRAPH_UNSUITABLE`. */
 export function filtersPicture(model: Model, { height, width }: PictureSize): Uint8Array {
   const filters = firstLayerFilters(model);
   const size = height * width;

@@ -25,12 +25,13 @@ export interface ScoreArguments extends EngineOptions {
   readonly reverse?: boolean;
   readonly sweeps: number;
   readonly base?: string;
+  readonly particles: number;
   readonly data?: string;
   readonly state?: string;
   readonly resume?: boolean;
 }
 
-const METHODS = ['exact', 'ais', 'free-energy', 'pseudo'] as const;
+const METHODS = ['exact', 'ais', 'importance', 'free-energy', 'pseudo'] as const;
 
 /** Prints the mean over rows with its uncertainty. */
 export async function score(path: string, name: string, options: ScoreArguments, output: Output): Promise<number> {
@@ -48,6 +49,7 @@ export async function score(path: string, name: string, options: ScoreArguments,
     if (method === 'pseudo') report(output, 'pseudo-log-likelihood', model.pseudoLogLikelihood(data));
     else if (method === 'free-energy') report(output, 'minus free energy (log Z is left out)', negated(model, data));
     else if (method === 'exact') report(output, 'log-likelihood', model.logLikelihood(data));
+    else if (method === 'importance') await importance(model, data, options, output);
     else await annealed(engine, model, data, options, kept!, output);
     return exitStatus.done;
   } finally {
@@ -95,6 +97,23 @@ function report(output: Output, quantity: string, values: Float64Array): void {
   output.object({ type: 'score', quantity, rows: values.length, mean, standardError, unit: 'nats per row' });
   output.line(`${mean.toFixed(2)} nats a row: ${quantity}, mean of ${withThousands(values.length)} rows`);
   output.line(`± ${(3 * standardError).toFixed(2)}, three standard errors of that mean over rows`);
+}
+
+async function importance(model: Model, data: Dataset, options: ScoreArguments, output: Output): Promise<void> {
+  const { particles, seed } = options;
+  const found = await model.importanceLogLikelihoodAsync(data, { particles, seed });
+  const quantity = 'log-likelihood by importance sampling';
+  const { mean, standardError, warnings } = found;
+  const effectiveSampleSize = moments(found.effectiveSampleSizes).mean;
+  const size = { particles, effectiveSampleSize };
+  const rows = data.rows;
+  output.object({ type: 'score', quantity, rows, mean, standardError, unit: 'nats per row', ...size, warnings });
+  output.line(`${mean.toFixed(2)} nats a row: ${quantity}, mean of ${withThousands(rows)} rows`);
+  output.line(
+    `${particles} particles a row, effective sample size ${effectiveSampleSize.toFixed(1)}; more raise the number`,
+  );
+  output.line(`± ${(3 * standardError).toFixed(2)}, three standard errors of that mean over rows`);
+  for (const warning of warnings) output.remark(`Careful: ${warning}`);
 }
 
 async function annealed(

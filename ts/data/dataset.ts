@@ -131,6 +131,14 @@ export class Dataset {
     return new Dataset(this.storage, this.firstRow + first, rows);
   }
 
+  /** A view of the same rows in which each counts as much as its weight, in place of what it counted. @internal */
+  weighted(rowWeights: ArrayLike<number>): Dataset {
+    // Weights are found by the number of a row in the whole set.
+    const whole = new Float32Array(this.firstRow + this.rows);
+    whole.set(readRowWeights('weighted()', rowWeights, this.rows), this.firstRow);
+    return new Dataset({ ...this.storage, rowWeights: whole }, this.firstRow, this.rows);
+  }
+
   /** The first number of the whole set that is not within a range. @internal */
   outside(range: Range): Place | undefined {
     const { outside, data, pixels, columns, scale } = this.storage;
@@ -311,7 +319,8 @@ export function createDataset(runtime: Runtime, options: DatasetOptions): Datase
   const knownNumbers = readKnown(where, options.known, given.values);
   const values = knownNumbers === undefined ? given.values : withoutMissing(given.values, knownNumbers);
   const classes = readClasses(where, options, rows);
-  const rowWeights = readRowWeights(where, options, rows);
+  const { rowWeights: givenWeights } = options;
+  const rowWeights = givenWeights === undefined ? undefined : readRowWeights(where, givenWeights, rows);
   const pixels = !(values instanceof Float32Array);
   const unit = { least: 0, most: 1, integers: false };
   const first = pixels ? outsideOfBytes(values, columns, scale, unit) : checkFloats(values, columns, scale);
@@ -420,8 +429,7 @@ function readClasses(where: string, { labels, classes }: DatasetOptions, rows: n
   return count;
 }
 
-function readRowWeights(where: string, { rowWeights }: DatasetOptions, rows: number): Float32Array | undefined {
-  if (rowWeights === undefined) return undefined;
+function readRowWeights(where: string, rowWeights: ArrayLike<number>, rows: number): Float32Array {
   if (rowWeights.length !== rows) {
     throw new WakesleepError('SHAPE_MISMATCH', `There are ${rowWeights.length} weights for ${rows} rows.`, {
       given: rowWeights.length,

@@ -6,10 +6,11 @@ import type { Evaluation } from '../config.js';
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { isBeliefNet } from '../graph/belief-net.js';
-import { layerOf, unitsOf, visibleLayerOf, weightName } from '../graph/graph.js';
+import { isTransposed, layerOf, unitsOf, unsuitable, visibleLayerOf, weightName } from '../graph/graph.js';
 import { labelLayerOf, stackOf, visibleUnitsOf } from '../graph/machines.js';
 import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
+import { transpose } from '../parameters.js';
 import { type Units, unitType } from '../units/index.js';
 import { shareOfEdgeFilters } from './edges.js';
 import { gaussianBaselines } from './gaussian-baselines.js';
@@ -151,18 +152,21 @@ function isOneGroup(units: Units): boolean {
   return type.binary(units) && type.kernel(units).size === type.units(units);
 }
 
-/** Weights of the lowest hidden units, `[hidden units, visible units]`; of a belief net the generative ones. */
-export function firstLayerFilters(model: Model): Float32Array {
-  if (isBeliefNet(model.graph)) {
-    const visible = visibleLayerOf(model.graph);
-    const down = model.graph.connections.find(({ kind, lower }) => kind === 'directed' && lower === visible)!;
-    // What a unit sends to the visible ones is a column of a directed connection's weights.
-    const [units, hidden] = model.parameter(weightName(down)).shape as [number, number];
-    const weights = model.parameter(weightName(down)).values();
-    return Float32Array.from(weights, (_, place) => weights[(place % units) * hidden + Math.floor(place / units)]!);
+/** Weights from the visible layer to the first layer that it is wholly joined to, `[hidden units, visible units]`; throws `GRAPH_UNSUITABLE`. */
+export function firstLayerFilters({ graph, parameters }: Model): Float32Array {
+  const visible = visibleLayerOf(graph);
+  const connection = graph.connections.find(
+    ({ kind, lower, upper, edges }) =>
+      kind !== 'recognition' && lower === visible && upper !== visible && edges === undefined,
+  );
+  if (connection === undefined) {
+    throw unsuitable(
+      `No hidden layer is joined to every unit of the layer \`${visible}\`: there are no filters.`,
+      visible,
+    );
   }
-  const connection = stackOf(model.graph).machines[0]!.connections[0]!;
-  return model.parameter(weightName(connection)).values();
+  const values = parameters.read(weightName(connection));
+  return isTransposed(connection) ? transpose(values, unitsOf(graph, visible)) : values;
 }
 
 /** Draws rows for each class with its label clamped, or unclamped rows from a model without labels. */

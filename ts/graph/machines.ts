@@ -63,9 +63,11 @@ export function visibleUnitsOf(graph: Graph): Units {
   return layerOf(graph, visibleLayerOf(graph)).units;
 }
 
-/** The layer that holds labels; undefined where there is none, as in every graph that is no stack. */
+/** The layer that holds labels: the one beside the visible layer that nothing leads up to; undefined where there is none, as in belief nets. */
 export function labelLayerOf(graph: Graph): string | undefined {
-  return isBeliefNet(graph) ? undefined : stackOf(graph).label;
+  const { layers, connections } = graph;
+  const bottoms = layers.map(({ name }) => name).filter((name) => connections.every(({ upper }) => upper !== name));
+  return bottoms.length === 2 && !isBeliefNet(graph) ? bottoms[1] : undefined;
 }
 
 /** The one machine of a restricted Boltzmann machine; throws `GRAPH_UNSUITABLE` for deeper graphs. */

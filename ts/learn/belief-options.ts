@@ -18,6 +18,9 @@ export const beliefOptionNames = [
   'averaging',
 ] as const satisfies readonly (keyof CompleteTrainerOptions)[];
 
+/** The names of those of trainers that take rows of states only, drawn where the data are intensities. */
+export const drawnOptionNames = beliefOptionNames.filter((name) => name !== 'data');
+
 type Name = (typeof beliefOptionNames)[number];
 
 /**

@@ -202,8 +202,8 @@ export function learnGeneration(
   for (const { layer, connections } of generation) {
     const [drawn, predicted] = [states.get(layer)!, predictions.get(layer)!];
     for (const connection of connections) {
-      const cause = states.get(connection.upper)!;
-      learnWeights(connection, [[drawn, true], cause], [[predicted, false], cause]);
+      const cause = [states.get(connection.upper)!, true] as const;
+      learnWeights(connection, [cause, drawn], [cause, predicted]);
     }
     learnBias(biasName(layer), [drawn, true], [predicted, false]);
   }

@@ -13,8 +13,8 @@ import { noiseStream } from '../noise.js';
 import { freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
 import {
   type BeliefOptions,
-  beliefOptionNames,
   type CompleteBeliefOptions,
+  drawnOptionNames,
   readBeliefOptions,
 } from './belief-options.js';
 import { BeliefTraining, learnGeneration } from './belief-training.js';
@@ -34,9 +34,6 @@ export interface MonteCarloEM extends Omit<CompleteBeliefOptions, 'data'> {
   readonly gibbsSweeps: number;
   readonly moves: Moves;
 }
-
-/** The names of the options that trainers of drawn rows share. */
-export const drawnOptionNames = beliefOptionNames.filter((name) => name !== 'data');
 
 /** Monte Carlo expectation maximisation with these options; throws `OPTION_INVALID`. */
 export function monteCarloEM(options: MonteCarloEMOptions = {}): MonteCarloEM {

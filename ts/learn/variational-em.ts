@@ -13,9 +13,13 @@ import { drawnStarts, drawUniforms, withFree } from '../infer/posterior.js';
 import { RowNet } from '../infer/row-net.js';
 import { noiseStream } from '../noise.js';
 import { freezeDeep, integer, refuseUnknown } from '../options.js';
-import { type BeliefOptions, type CompleteBeliefOptions, readBeliefOptions } from './belief-options.js';
+import {
+  type BeliefOptions,
+  type CompleteBeliefOptions,
+  drawnOptionNames,
+  readBeliefOptions,
+} from './belief-options.js';
 import { BeliefTraining, learnGeneration } from './belief-training.js';
-import { drawnOptionNames } from './monte-carlo-em.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** What `variationalEM()` takes; everything has a default. Data are always `states`. */

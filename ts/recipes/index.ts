@@ -5,6 +5,7 @@ import { barsAndStripes } from './bars-and-stripes.js';
 import { countsTallies, countsTopics } from './counts.js';
 import { digitsTiny } from './digits-tiny.js';
 import { explainingAway } from './explaining-away.js';
+import { infiniteNet } from './infinite-net.js';
 import { mnistDbn } from './mnist-dbn.js';
 import { mnistRbm } from './mnist-rbm.js';
 import { mnistRbmLikelihood } from './mnist-rbm-likelihood.js';
@@ -27,6 +28,7 @@ export const recipes: readonly Recipe[] = [
   countsTopics,
   explainingAway,
   mnistSbn,
+  infiniteNet,
 ];
 
 /** The recipe of a name; throws `OPTION_INVALID` with the nearest name. */

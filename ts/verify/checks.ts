@@ -69,7 +69,11 @@ export function drawnStates(probabilities: readonly number[], count: number, see
 }
 
 /** `(χ² − d) / √(2d)` over states with an expectation of at least 10, the rest as one. */
-export function deviation(counts: Float64Array, probabilities: readonly number[], draws: number): number {
+export function deviation(
+  counts: Float64Array,
+  probabilities: readonly number[] | Float64Array,
+  draws: number,
+): number {
   let [sum, cells, seen, wanted] = [0, 0, 0, 0];
   const add = (observed: number, expected: number) => {
     sum += (observed - expected) ** 2 / expected;

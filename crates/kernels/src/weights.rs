@@ -72,6 +72,12 @@ impl Weights {
         }
     }
 
+    /// Makes lower and upper change places, without a copy: what was the one side of a kernel's arguments is now the other.
+    pub fn turn(&mut self) {
+        core::mem::swap(&mut self.lower, &mut self.upper);
+        core::mem::swap(&mut self.forward, &mut self.backward);
+    }
+
     /// The same connection seen from above: lower and upper change places.
     pub fn transposed(&self) -> Option<Weights> {
         let mut other = Weights::new(self.upper, self.lower)?;

@@ -22,6 +22,7 @@ use wakesleep_kernels::random::{Purpose, Stream, normal, permutation, philox};
 use wakesleep_kernels::statistics::{
     Biases, Learner, Phase, Rule, Step, add_column_sums, learn_bias, step_bias,
 };
+use wakesleep_kernels::sums;
 use wakesleep_kernels::units::{Keep, Kind, Noise, Settle, softmax::normalise_f64, variance};
 use wakesleep_kernels::weights::{Direction, Weights};
 
@@ -271,6 +272,13 @@ fn elementwise(found: &mut Found) {
             hash.floats(&values);
         });
     }
+    let sevenths = |first: i32| (first..first + 4096).map(|i| f64::from(i) / 7.0);
+    found.hash("double exp", |hash| {
+        hash.doubles(&sevenths(-2048).map(sums::exp).collect::<Vec<_>>());
+    });
+    found.hash("double log", |hash| {
+        hash.doubles(&sevenths(1).map(sums::log).collect::<Vec<_>>());
+    });
 }
 
 fn gathering(found: &mut Found, pool: &Pool) {

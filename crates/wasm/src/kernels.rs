@@ -169,6 +169,17 @@ pub fn elementwise(function: u32, values: &mut Buffer) {
     values.floats_mut().iter_mut().for_each(|x| *x = f(*x));
 }
 
+/// exp (0) or natural logarithm (1) of every f64 of a buffer.
+#[wasm_bindgen(js_name = elementwiseDoubles)]
+pub fn elementwise_doubles(function: u32, values: &mut Buffer) {
+    let f: fn(f64) -> f64 = match function {
+        0 => kernels::sums::exp,
+        1 => kernels::sums::log,
+        _ => panic!("function {function}"),
+    };
+    values.doubles_mut().iter_mut().for_each(|x| *x = f(*x));
+}
+
 /// What one layer does for a batch of rows.
 #[wasm_bindgen]
 pub struct Activity(kernels::activity::Activity);
@@ -612,6 +623,11 @@ impl Weights {
     #[wasm_bindgen(getter)]
     pub fn address(&self) -> usize {
         self.0.forward().as_ptr() as usize
+    }
+
+    /// Makes lower and upper change places: a learner of the other shape may now work on them.
+    pub fn turn(&mut self) {
+        self.0.turn();
     }
 
     /// Writes `[upper, lower]`, row-major.

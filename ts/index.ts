@@ -18,8 +18,14 @@ export {
 export { type Connection, type Edges, type Graph, type Layer, readGraph } from './graph/graph.js';
 export type { Classification } from './infer/classify.js';
 export type { ConditionalOptions, FillOptions } from './infer/conditional.js';
+export type { FieldMeansOptions } from './infer/field.js';
 export type { SampleOptions } from './infer/sample.js';
 export type { Algorithm } from './learn/algorithm.js';
+export {
+  type BoltzmannLearning,
+  type BoltzmannLearningOptions,
+  boltzmannLearning,
+} from './learn/boltzmann-learning.js';
 export {
   type ContrastiveDivergence,
   type ContrastiveDivergenceOptions,

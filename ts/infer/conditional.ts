@@ -1,13 +1,15 @@
 /**
- * Drawing part of a row given the rest, in a restricted Boltzmann machine: every row has a chain of its own, in which what
+ * Drawing part of a row given the rest, in a Boltzmann machine: every row has a chain of its own, in which what
  * is known is clamped. Labels, where the machine joins them, are free.
  */
 import type { Dataset } from '../data/dataset.js';
+import { isField } from '../graph/field.js';
 import { biasName } from '../graph/graph.js';
 import { machineOf, stackOf } from '../graph/machines.js';
 import { integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import { Completion } from './completion.js';
+import { conditionalField } from './field.js';
 import { LayerState } from './layer-state.js';
 
 /** What `conditional()` takes beside rows and mask. */
@@ -43,6 +45,7 @@ export function conditional(
   const seed = readSeed(where, options.seed);
   const sweeps = integer(where, 'sweeps', options.sweeps ?? 1000, SWEEPS);
   const give = oneOf(where, 'give', options.give ?? 'states', ['states', 'means'] as const);
+  if (isField(parameters.graph)) return conditionalField(parameters, data, { seed, sweeps, give });
   return throughChains(parameters, data, seed, { sweeps, from: sweeps }, ({ states, means }) =>
     give === 'states' ? states() : means(),
   );

@@ -6,11 +6,13 @@
  * 3. From the last states each tied layer below is drawn in turn; the visible layer gives means or states.
  */
 import { WakesleepError } from '../errors.js';
+import { isField } from '../graph/field.js';
 import { biasName, layerOf, unitsOf, upwardBiasName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
 import { integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import { downwardDrive, upwardDrives } from './drives.js';
+import { sampleField } from './field.js';
 import { LayerState } from './layer-state.js';
 import { givenOut } from './passes.js';
 
@@ -18,20 +20,28 @@ import { givenOut } from './passes.js';
 export interface SampleOptions {
   /** How many rows to draw, each from a chain of its own; default 1. */
   readonly rows?: number;
-  /** Full sweeps of Gibbs sampling in the topmost machine, default 1,000. */
+  /** Full sweeps of Gibbs sampling, in the topmost machine or (general Boltzmann machines) over all units, default 1,000. */
   readonly sweeps?: number;
   /** The seed of all draws, 0 to 2^53 − 1; there is no default. */
   readonly seed: number;
-  /** `{ label: 3 }` for all rows, or `{ label: [0, 1, ...] }`, one for each row. */
-  readonly clamp?: { readonly label: number | ArrayLike<number> };
+  /**
+   * `{ label: 3 }` for all rows, or `{ label: [0, 1, ...] }`, one for each row. In a general Boltzmann machine units of any
+   * layers: `{ visible: [1, NaN, 0], hidden: [...] }`, `[units]` for all rows or `[rows, units]`; NaN leaves a unit free.
+   */
+  readonly clamp?: { readonly [layer: string]: number | ArrayLike<number> };
   /** Words of each document, where the visible layer counts them; default 1. */
   readonly length?: number;
   /** Whether the visible layer gives `means` (default) or drawn `states`. */
   readonly give?: 'means' | 'states';
+  /** Only of a general Boltzmann machine: the states that chains start from, `[rows, units]` over all layers. */
+  readonly start?: ArrayLike<number>;
+  /** Only of a general Boltzmann machine: whether rows are of the `visible` layer (default) or of `all` in the graph's order. */
+  readonly layers?: 'visible' | 'all';
 }
 
 /** Draws rows, `[rows, visible units]`; throws `OPTION_INVALID`, `GRAPH_UNSUITABLE`, `DIVERGED`. */
 export function sample(parameters: Parameters, options: SampleOptions): Float32Array<ArrayBuffer> {
+  if (isField(parameters.graph)) return sampleField(parameters, options);
   const where = 'sample()';
   refuseUnknown(where, options, ['rows', 'sweeps', 'seed', 'clamp', 'give', 'length']);
   const rows = integer(where, 'rows', options.rows ?? 1, { atLeast: 1 });
@@ -106,7 +116,8 @@ function readClamp(
     const message = `The layer \`${label}\` must be one softmax group to be clamped to a class.`;
     throw new WakesleepError('GRAPH_UNSUITABLE', message, { where: label });
   }
-  const given = typeof clamp.label === 'number' ? new Array<number>(rows).fill(clamp.label) : Array.from(clamp.label);
+  const labels = clamp.label!;
+  const given = typeof labels === 'number' ? new Array<number>(rows).fill(labels) : Array.from(labels);
   if (given.length !== rows) {
     const message = `\`clamp.label\` has ${given.length} labels for ${rows} rows.`;
     throw new WakesleepError('SHAPE_MISMATCH', message, { given: given.length, wanted: String(rows), where });

@@ -3,6 +3,12 @@ import { WakesleepError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { machineOf } from '../graph/machines.js';
 import { isPlainObject, nearestName } from '../options.js';
+import {
+  type BoltzmannLearning,
+  boltzmannLearning,
+  checkBoltzmannLearning,
+  runBoltzmannLearning,
+} from './boltzmann-learning.js';
 import { type ExactGradient, exactGradient, runExactGradient } from './exact-gradient.js';
 import {
   checkMixture,
@@ -15,7 +21,7 @@ import { type MachineTrainer, machineTrainers, runMachineTrainer } from './machi
 import type { Training, TrainingLoop } from './training.js';
 
 /** Any algorithm, as plain data. */
-export type Algorithm = MachineTrainer | ExactGradient | ExpectationMaximisation | Greedy;
+export type Algorithm = MachineTrainer | ExactGradient | ExpectationMaximisation | BoltzmannLearning | Greedy;
 
 /** What an algorithm's type must answer. */
 interface AlgorithmType<A extends Algorithm> {
@@ -54,6 +60,11 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
     read: (options) => expectationMaximisation(options),
     check: checkMixture,
     run: (training, algorithm) => runExpectationMaximisation(training, algorithm),
+  },
+  boltzmannLearning: {
+    read: (options) => boltzmannLearning(options),
+    check: checkBoltzmannLearning,
+    run: (training, algorithm) => runBoltzmannLearning(training, algorithm),
   },
   greedy: {
     read: ({ phases }) =>

@@ -1,5 +1,5 @@
 /**
- * Running averages of a machine's parameters over updates (Polyak and Juditsky 1992). After update t the average takes the
+ * Running averages of parameters over updates (Polyak and Juditsky 1992). After update t the average takes the
  * share `max(1 − decay, 1 / t)` of what is new, so that the first ones are averaged evenly and the start is forgotten.
  */
 import type { Machine } from '../graph/machines.js';
@@ -8,7 +8,15 @@ import { created, readFloats, withFloats } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Weights } from '../wasm/st.js';
 
-/** The averages of one machine. */
+/** The names of what is averaged of a machine: its parameters, and learned log-variances. */
+export function averagedNames(parameters: Parameters, machine: Machine): string[] {
+  const logVariances = machine.connections
+    .filter(({ lower }) => parameters.scaledLayer(lower)?.logVariance !== undefined)
+    .map(({ lower }) => `layers.${lower}.log_variance`);
+  return [...machineParameterNames(parameters.graph, machine), ...logVariances];
+}
+
+/** The averages of some parameters. */
 export class Averages {
   private readonly weights = new Map<string, Weights>();
   private readonly biases = new Map<string, EngineBuffer>();
@@ -16,14 +24,11 @@ export class Averages {
   /** All zero, until the first step; throws `OUT_OF_MEMORY`. */
   constructor(
     private readonly parameters: Parameters,
-    machine: Machine,
+    names: readonly string[],
     private readonly decay: number,
   ) {
     const { runtime } = parameters;
-    const logVariances = machine.connections
-      .filter(({ lower }) => parameters.scaledLayer(lower)?.logVariance !== undefined)
-      .map(({ lower }) => `layers.${lower}.log_variance`);
-    for (const name of [...machineParameterNames(parameters.graph, machine), ...logVariances]) {
+    for (const name of names) {
       const [units, lower] = parameters.specOf(name).shape as [number, number?];
       if (lower === undefined) this.biases.set(name, allocateVector(runtime, units));
       else this.weights.set(name, created(runtime, 'averages', runtime.kernels.Weights.create(lower, units)));

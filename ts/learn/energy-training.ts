@@ -15,7 +15,7 @@ import { logarithms } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
 import type { Stream } from '../wasm/st.js';
-import { Averages } from './averages.js';
+import { Averages, averagedNames } from './averages.js';
 import { GradientCorrections } from './corrections.js';
 import { DivergenceGuard } from './guard.js';
 import { MachineUpdate, type Phase } from './machine-update.js';
@@ -96,7 +96,9 @@ export class EnergyTraining {
     this.corrections = GradientCorrections.of(parameters, this.machine, options);
     const { averaging } = options;
     this.averages =
-      averaging === null ? undefined : training.own(new Averages(parameters, this.machine, averaging.decay));
+      averaging === null
+        ? undefined
+        : training.own(new Averages(parameters, averagedNames(parameters, this.machine), averaging.decay));
     this.order = training.own(parameters.runtime.allocate(data.rows * 4));
     if (options.hiddenDropout > 0) this.dropout = training.own(noiseStream(parameters.runtime, seed, 'dropout', depth));
     this.variances = training.own(new VarianceUpdates(parameters, this.machine, most));
@@ -246,7 +248,11 @@ function balanced({ rows, rowWeights }: Batch, negative: Phase): Float32Array {
   return total === chains ? new Float32Array() : Float32Array.of(total / chains);
 }
 
-function prefixed(prefix: string, tensors: ReadonlyMap<string, Float32Array> | undefined): [string, Float32Array][] {
+/** Tensors with a prefix to their names, or none. */
+export function prefixed(
+  prefix: string,
+  tensors: ReadonlyMap<string, Float32Array> | undefined,
+): [string, Float32Array][] {
   return [...(tensors ?? [])].map(([name, values]) => [prefix + name, values]);
 }
 
@@ -255,27 +261,29 @@ const LARGEST_BIAS = 4;
 
 /** Sets the biases of layers that hold data or labels as their units start from means: to log-odds, or the means. */
 function biasFromData({ parameters, data }: Training, depth: number): void {
-  const { graph, runtime } = parameters;
+  const { graph } = parameters;
   const { visible, label, machines } = stackOf(graph);
   const lowers = machines[depth]!.connections.map((connection) => connection.lower);
   for (const lower of lowers) {
     const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
     if (means === undefined) continue;
-    const spec = layerOf(graph, lower).units;
-    const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
     const scaled = parameters.scaledLayer(lower);
-    if (scaled !== undefined) {
-      scaled.startFromData(data);
-      continue;
-    }
-    const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
-    const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
-    const biases = Array.from(logarithms(runtime, odds), (value, unit) => {
-      const start = starts[unit]!;
-      return 'odds' in start ? clipped(value) : start.bias;
-    });
-    parameters.write(biasName(lower), biases);
+    if (scaled !== undefined) scaled.startFromData(data);
+    else biasFromMeans(parameters, lower, means);
   }
+}
+
+/** Sets a layer's biases as its units start from means: to log-odds, or the means. */
+export function biasFromMeans(parameters: Parameters, layer: string, means: ArrayLike<number>): void {
+  const spec = layerOf(parameters.graph, layer).units;
+  const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
+  const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
+  const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
+  const biases = Array.from(logarithms(parameters.runtime, odds), (value, unit) => {
+    const start = starts[unit]!;
+    return 'odds' in start ? clipped(value) : start.bias;
+  });
+  parameters.write(biasName(layer), biases);
 }
 
 function classShares(data: { labels(): Uint8Array; readonly classes: number; readonly rows: number }): Float64Array {

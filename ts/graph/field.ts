@@ -7,7 +7,7 @@
  * The colouring is greedy, by falling degree and then by number, and depends on the graph alone (Welsh and Powell 1967).
  */
 import { unitType } from '../units/index.js';
-import { type Connection, connectionName, type Graph, layerOf, unitsOf, unsuitable, visibleLayerOf } from './graph.js';
+import { type Connection, connectionName, type Graph, unitsOf, unsuitable, visibleLayerOf } from './graph.js';
 import { stackOf } from './machines.js';
 
 /** A layer's units among all. */
@@ -137,16 +137,4 @@ function neighboursOf(units: number, pairs: Uint32Array) {
     neighbours[ends[pairs[i + 1]!]!++] = pairs[i]!;
   }
   return { starts, neighbours };
-}
-
-/** The layer of a name; throws `GRAPH_UNSUITABLE`. */
-export function fieldLayer(graph: Graph, field: FieldGraph, name: string): FieldLayer {
-  layerOf(graph, name);
-  return field.layers.find((layer) => layer.name === name)!;
-}
-
-/** The name of a unit in sentences: `unit 3 of \`hidden\``. */
-export function unitName({ layers }: FieldGraph, unit: number): string {
-  const layer = layers.findLast(({ first }) => first <= unit)!;
-  return `unit ${unit - layer.first} of \`${layer.name}\``;
 }

@@ -15,23 +15,19 @@ import type { EngineBuffer } from '../runtime/memory.js';
 const MAX_FREE = 25;
 
 /** Which units are summed over. */
-export type Free = 'all' | 'hidden' | 'none';
+type Free = 'all' | 'hidden' | 'none';
 
 /** A byte for each unit, 1 where it is summed over; throws `GRAPH_UNSUITABLE` where these are too many. */
-function freeBytes({ graph, parameters }: Field, free: Free, what: string): Uint8Array {
+function freeBytes({ graph }: Field, free: Free, what: string): Uint8Array {
   const { units, visible } = graph;
   const bytes = new Uint8Array(units).fill(free === 'none' ? 0 : 1);
   if (free === 'hidden') bytes.fill(0, visible.first, visible.first + visible.units);
   const count = bytes.reduce((sum, byte) => sum + byte, 0);
   if (count <= MAX_FREE) return bytes;
-  const layers = parameters.graph.layers
-    .map(({ name }) => `\`${name}\``)
-    .filter((name) => free === 'all' || name !== `\`${visible.name}\``);
-  const message = `${what} sums over the states of the units of ${layers.join(', ')}, ${count} together; at most ${MAX_FREE} can be enumerated.`;
-  throw unsuitable(
-    message,
-    free === 'all' ? visible.name : (graph.layers.find(({ name }) => name !== visible.name)?.name ?? ''),
-  );
+  const names = graph.layers.map(({ name }) => name).filter((name) => free === 'all' || name !== visible.name);
+  const listed = names.map((name) => `\`${name}\``).join(', ');
+  const message = `${what} sums over the states of the units of ${listed}, ${count} together; at most ${MAX_FREE} can be enumerated.`;
+  throw unsuitable(message, names[0]!);
 }
 
 /** Enumerates over some units of a field, the others as rows give them. */

@@ -94,7 +94,7 @@ fn both_layouts_give_the_bits_of_the_definition() {
         let (field, bias, pairs, weights) = random_field(units, share, units as u32);
         for chains in [1, 2, 3, 4, 5, 9] {
             for (settle, beta) in settles.into_iter().zip([0.7, 1.0]) {
-                let start = |i: usize| f32::from(u8::from(i % 3 == 0));
+                let start = |i: usize| f32::from(i.is_multiple_of(3));
                 let held: Vec<bool> = (0..units).map(|unit| unit % 5 == 1).collect();
                 let mut expected: Vec<f32> = (0..chains * units).map(start).collect();
                 for (chain, row) in expected.chunks_exact_mut(units).enumerate() {

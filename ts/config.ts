@@ -19,6 +19,7 @@ import { boltzmannMachine, deepBeliefNet, deepBoltzmannMachine, rbm, sigmoidBeli
 import { type Graph, readGraph } from './graph/graph.js';
 import { labelLayerOf, machineOf } from './graph/machines.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
+import type { BoltzmannLearning } from './learn/boltzmann-learning.js';
 import type { ContrastiveDivergence } from './learn/contrastive-divergence.js';
 import type { ExactGradient } from './learn/exact-gradient.js';
 import type { ExpectationMaximisation } from './learn/expectation-maximisation.js';
@@ -214,6 +215,24 @@ const algorithm = z.discriminatedUnion('type', [
     data: passing.optional(),
     batchRows: count(1, 21_845).optional(),
   } satisfies Record<keyof ExpectationMaximisation, z.ZodType>),
+  z.strictObject({
+    type: z.literal('boltzmannLearning'),
+    epochs: trainer.epochs,
+    batchRows: trainer.batchRows,
+    learningRate: trainer.learningRate,
+    optimiser,
+    momentum: share,
+    weightCost: cost,
+    l1Cost: cost,
+    data: trainer.data,
+    initialBias: trainer.initialBias,
+    averaging: trainer.averaging,
+    clamped: z.enum(['meanField', 'gibbs', 'exact']).optional(),
+    clampedSweeps: gibbsSteps,
+    free: z.enum(['chains', 'exact']).optional(),
+    gibbsSteps,
+    chains: count(2, 21_845).optional(),
+  } satisfies Record<keyof BoltzmannLearning, z.ZodType>),
   z.strictObject({
     type: z.literal('wakeSleep'),
     ...drawn,

@@ -24,6 +24,7 @@ export type { AggregatedOptions } from './infer/aggregated.js';
 export type { ClampedUnits } from './infer/ancestral.js';
 export type { Classification } from './infer/classify.js';
 export type { ConditionalOptions, FillOptions } from './infer/conditional.js';
+export type { FieldMeansOptions } from './infer/field.js';
 export type {
   ExactPosterior,
   ExactPosteriorOptions,
@@ -40,6 +41,11 @@ export type {
 } from './infer/posterior.js';
 export type { SampleOptions } from './infer/sample.js';
 export type { Algorithm } from './learn/algorithm.js';
+export {
+  type BoltzmannLearning,
+  type BoltzmannLearningOptions,
+  boltzmannLearning,
+} from './learn/boltzmann-learning.js';
 export {
   type ContrastiveDivergence,
   type ContrastiveDivergenceOptions,

@@ -5,11 +5,13 @@ import type { Engine } from './engine.js';
 import { WakesleepError } from './errors.js';
 import { writeModel } from './files/model-file.js';
 import { isBeliefNet } from './graph/belief-net.js';
-import { type Graph, layerOf, unitsOf, visibleLayerOf } from './graph/graph.js';
+import { fieldOf, isField } from './graph/field.js';
+import { type Graph, layerOf, unitsOf, unsuitable, visibleLayerOf } from './graph/graph.js';
 import { machineOf } from './graph/machines.js';
 import { type AggregatedOptions, aggregatedPosterior, highestLayer } from './infer/aggregated.js';
 import { type Classification, classify } from './infer/classify.js';
 import { type ConditionalOptions, conditional, type FillOptions, fillMissing } from './infer/conditional.js';
+import { type FieldMeansOptions, meansGivenVisible } from './infer/field.js';
 import { meansAbove, passThrough, reconstruct } from './infer/passes.js';
 import { enumeratedLogLikelihoods, type PosteriorOf, type PosteriorOptions, posterior } from './infer/posterior.js';
 import { type SampleOptions, sample } from './infer/sample.js';
@@ -23,6 +25,7 @@ import {
   annealedImportanceSamplingAsync,
 } from './likelihood/annealed.js';
 import { logPartition } from './likelihood/exact.js';
+import { exactMeansGivenVisible, fieldEnergies, fieldFreeEnergies, fieldLogPartition } from './likelihood/field.js';
 import { checkEnergies, freeEnergies } from './likelihood/free-energy.js';
 import { isPairOfMachines, stackLogLikelihoods } from './likelihood/greedy-bound.js';
 import {
@@ -32,7 +35,7 @@ import {
   importanceLogLikelihoodsAsync,
 } from './likelihood/importance.js';
 import { type PseudoOptions, pseudoLogLikelihoods } from './likelihood/pseudo.js';
-import { describeValue, integer, seed as readSeed, refuseUnknown } from './options.js';
+import { describeValue, integer, oneOf, seed as readSeed, refuseUnknown } from './options.js';
 import { fullParameterName, Parameters } from './parameters.js';
 import { slices } from './runtime/slices.js';
 import { unitType } from './units/index.js';
@@ -107,12 +110,31 @@ export class Model {
 
   /**
    * Means of hidden units given visible rows, `[rows, units]`. `layer` names the hidden layer; the default is the
-   * highest one that the data alone determine (below the top of a net with labels).
+   * highest one that the data alone determine (below the top of a net with labels). In a general Boltzmann machine these
+   * are means given the row by mean field, by Gibbs sampling or exact, as `method` says, by default of the last layer.
    */
-  meanHidden(visible: Rows, options: { readonly layer?: string } = {}): Float32Array<ArrayBuffer> {
+  meanHidden(visible: Rows, options: FieldMeansOptions = {}): Float32Array<ArrayBuffer> {
+    if (isField(this.graph)) return this.#meanHiddenOfField(visible, options);
+    const { layer } = options;
     refuseUnknown('meanHidden()', options, ['layer']);
-    const layer = options.layer ?? highestLayer(this.parameters);
-    return this.#withData(visible, (data) => meansAbove(this.parameters, data, layer));
+    const highest = layer ?? highestLayer(this.parameters);
+    return this.#withData(visible, (data) => meansAbove(this.parameters, data, highest));
+  }
+
+  #meanHiddenOfField(visible: Rows, options: FieldMeansOptions): Float32Array<ArrayBuffer> {
+    const where = 'meanHidden()';
+    refuseUnknown(where, options, ['layer', 'method', 'sweeps', 'seed']);
+    const method = oneOf(where, 'method', options.method ?? 'meanField', ['meanField', 'gibbs', 'exact'] as const);
+    const { layers, visible: below } = fieldOf(this.graph, 'Means of hidden units');
+    const hidden = layers.filter(({ name }) => name !== below.name).map(({ name }) => name);
+    if (hidden.length === 0)
+      throw unsuitable(`Only the layer \`${below.name}\` is there, and no unit is hidden.`, below.name);
+    const layer = oneOf(where, 'layer', options.layer ?? hidden.at(-1), hidden);
+    return this.#withData(visible, (data) =>
+      method === 'exact'
+        ? exactMeansGivenVisible(this.parameters, data, layer)
+        : meansGivenVisible(this.parameters, data, layer, { ...options, method }),
+    );
   }
 
   /**
@@ -152,19 +174,33 @@ export class Model {
     return this.#withData(visible, (data) => reconstruct(this.parameters, data));
   }
 
-  /** Free energy of an RBM's visible rows, `[rows]`, nats: `−log Σ_h e^−E(v, h)`. Throws `GRAPH_UNSUITABLE`. */
+  /**
+   * Energies of states of all units of a general Boltzmann machine, `[rows, units]` in the graph's order of layers, nats:
+   * `E(s) = −Σ b_i s_i − Σ_(pairs) w_ij s_i s_j`. Throws `GRAPH_UNSUITABLE`, `SHAPE_MISMATCH`.
+   */
+  energy(states: ArrayLike<number>): Float64Array {
+    return fieldEnergies(this.parameters, states);
+  }
+
+  /**
+   * Free energy of visible rows of an RBM, or of a general Boltzmann machine with at most 25 hidden units, `[rows]`, nats:
+   * `−log Σ_h e^−E(v, h)`. Throws `GRAPH_UNSUITABLE`.
+   */
   freeEnergy(visible: Rows): Float64Array {
+    if (isField(this.graph)) return this.#withData(visible, (data) => fieldFreeEnergies(this.parameters, data));
     checkEnergies(this.parameters, machineOf(this.graph, 'A free energy'), 'A free energy');
     return this.#withData(visible, (data) => freeEnergies(this.parameters, data, 0, true));
   }
 
   /**
-   * The exact log Z of an RBM, nats, by enumerating one side, or in closed form for two Gaussian layers; `length` is the
+   * The exact log Z of an RBM, nats, by enumerating one side, or in closed form for two Gaussian layers, and of a general
+   * Boltzmann machine of at most 25 units by enumerating all; `length` is the
    * number of words of a document where the data are counts (default 1). Throws `GRAPH_UNSUITABLE` where both sides have
    * too many states or no finite number of them, and where the model cannot be normalised.
    */
   logPartition(options: { readonly length?: number } = {}): number {
     refuseUnknown('logPartition()', options, ['length']);
+    if (isField(this.graph)) return fieldLogPartition(this.parameters);
     const length = integer('logPartition()', 'length', options.length ?? 1, { atLeast: 0, atMost: 2 ** 24 });
     return logPartition(this.parameters, length);
   }
@@ -244,7 +280,7 @@ export class Model {
 
   /**
    * Draws rows, `[rows, visible units]`: from a sigmoid belief net in one pass down or, with units clamped, by Gibbs sampling of
-   * the others; from other models by Gibbs sampling in the topmost machine and one pass down, with `every` each chain over
+   * the others; from a general Boltzmann machine over all units, from other models by Gibbs sampling in the topmost machine and one pass down, with `every` each chain over
    * time, `[rows, sweeps / every, visible units]`.
    */
   sample(options: SampleOptions): Float32Array<ArrayBuffer> {
@@ -253,7 +289,7 @@ export class Model {
 
   /**
    * Rows with the numbers that `mask` leaves out drawn given the others, `[rows, units]`, each row by a chain of its own whose
-   * limit is the model's own conditional distribution: of an RBM by Gibbs sampling, of a deep belief net by Metropolis
+   * limit is the model's own conditional distribution: of an RBM or a general Boltzmann machine by Gibbs sampling, of a deep belief net by Metropolis
    * within Gibbs sampling, where a sweep costs a pass down for every `unitsTogether` hidden units. `mask` says what is known:
    * one number a unit for all rows alike, or `[rows, units]`; 0 is unknown, and what stands there is not read. Throws
    * `GRAPH_UNSUITABLE`, `SHAPE_MISMATCH`, `OPTION_INVALID`.

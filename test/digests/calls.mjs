@@ -26,6 +26,7 @@ export function digests(runtime) {
   calls.realUnits();
   calls.variances();
   calls.exactReal();
+  calls.fields();
   return calls.found;
 }
 
@@ -505,6 +506,44 @@ class Calls {
     weights.read(w);
     learner.read(v);
     this.hash(name, (hash) => hash.floats(this.view(w)).floats(this.view(v)).doubles(outcomes));
+  }
+
+  /** Forty units of three colours, joined in pairs that are 1, 4 and 7 apart. */
+  fields() {
+    const [units, pairs] = [40, 108];
+    const colours = this.buffer(Uint32Array.from({ length: units }, (_, unit) => unit % 3));
+    const joined = [1, 4, 7].flatMap((apart) =>
+      Array.from({ length: units - apart }, (_, unit) => [unit, unit + apart]).flat(),
+    );
+    const field = this.kernels.Field.create(colours, units, this.buffer(Uint32Array.from(joined)), pairs);
+    field.gather();
+    field.set(this.buffer(floats(111, units, 'signed')), this.buffer(floats(112, pairs, 'signed')));
+    for (const [chains, quads] of [
+      [1, false],
+      [6, true],
+    ]) {
+      const states = this.kernels.FieldChains.create(field, chains, quads);
+      states.write(field, this.buffer(floats(113, chains * units, 'binary')));
+      states.hold(field, this.buffer(bytes(114, chains * units)));
+      states.start(field, this.stream);
+      states.draw(field, 5, 0.75, this.stream, true);
+      const out = this.zeros(chains * units * 4);
+      states.read(field, out);
+      this.hashFloats(`field draw ${chains}`, out);
+      states.relax(field, 2, 1, 0.25);
+      states.means(field, 1, out);
+      this.hashFloats(`field means ${chains}`, out);
+      if (!quads) continue;
+      const [products, means] = [this.zeros(pairs * 4), this.zeros(units * 4)];
+      states.addStatistics(field, floats(115, chains, 'unit'), products, means);
+      this.hashFloats('field statistics', products, means);
+    }
+    const free = this.buffer(Uint8Array.from({ length: units }, (_, unit) => Number(unit < 9)));
+    const rows = this.buffer(floats(116, 3 * units, 'binary'));
+    const [logs, averages] = [this.zeros(3 * 8), this.zeros((units + pairs) * 8)];
+    field.logSums(free, rows, 3, logs);
+    field.averages(free, rows, this.buffer(Float64Array.of(0.5, 0.25, 0.25)), logs, 3, averages);
+    this.hashDoubles('field exact', ...this.view(logs, Float64Array), ...this.view(averages, Float64Array));
   }
 
   biases() {

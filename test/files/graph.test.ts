@@ -201,7 +201,7 @@ describe('parameters', () => {
 describe('what a restricted Boltzmann machine answers', () => {
   it('is refused for graphs that are none, naming the connection', () => {
     const model = engine.create(boltzmannMachine({ visible: bernoulli(2), hidden: bernoulli(2) }), { seed: 1 });
-    expect(refusal(() => model.freeEnergy([[0, 1]]))).toBe(
+    expect(refusal(() => model.sampleHidden([[0, 1]], { seed: 1 }))).toBe(
       'GRAPH_UNSUITABLE: A restricted Boltzmann machine joins every unit of one layer to every unit of another; `visible-visible` joins a layer to itself.',
     );
     model.free();

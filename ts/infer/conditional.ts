@@ -1,15 +1,17 @@
 /**
  * Drawing part of a row given the rest: every row has a chain of its own, in which what is known is clamped. Labels, where
- * the model joins them, are free. In a restricted Boltzmann machine it is Gibbs sampling (`completion.ts`), in a deep belief
- * net Metropolis within Gibbs sampling (`stack-chains.ts`); both have the model's own conditional distribution as the limit
+ * the model joins them, are free. In a restricted Boltzmann machine it is Gibbs sampling (`completion.ts`), in a general
+ * one too (`field.ts`), in a deep belief net Metropolis within Gibbs sampling (`stack-chains.ts`); all have the model's own conditional distribution as the limit
  * of many sweeps.
  */
 import type { Dataset } from '../data/dataset.js';
+import { isField } from '../graph/field.js';
 import { biasName } from '../graph/graph.js';
 import { type Stack, stackOf } from '../graph/machines.js';
 import { integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import { Completion, type Draw, type KnownRows } from './completion.js';
+import { conditionalField } from './field.js';
 import { LayerState } from './layer-state.js';
 import { type ChainsOptions, StackChains } from './stack-chains.js';
 
@@ -57,6 +59,7 @@ export function conditional(
   const seed = readSeed(where, options.seed);
   const sweeps = integer(where, 'sweeps', options.sweeps ?? 1000, SWEEPS);
   const give = oneOf(where, 'give', options.give ?? 'states', ['states', 'means'] as const);
+  if (isField(parameters.graph)) return conditionalField(parameters, data, { seed, sweeps, give });
   const unitsTogether = integer(where, 'unitsTogether', options.unitsTogether ?? 16, UNITS_TOGETHER);
   return throughChains(parameters, data, { seed, sweeps, from: sweeps, unitsTogether }, ({ states, means }) =>
     give === 'states' ? states() : means(),

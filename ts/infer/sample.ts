@@ -9,12 +9,14 @@
  */
 import { WakesleepError } from '../errors.js';
 import { isBeliefNet } from '../graph/belief-net.js';
+import { isField } from '../graph/field.js';
 import { biasName, layerOf, unitsOf, upwardBiasName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
 import { integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
-import { type ClampedUnits, sampleBeliefNet } from './ancestral.js';
+import { sampleBeliefNet } from './ancestral.js';
 import { downwardDrive, upwardDrives } from './drives.js';
+import { sampleField } from './field.js';
 import { LayerState } from './layer-state.js';
 import { givenOut } from './passes.js';
 import type { Moves } from './row-net.js';
@@ -24,7 +26,8 @@ export interface SampleOptions {
   /** How many rows to draw, each from a chain of its own; default 1. */
   readonly rows?: number;
   /**
-   * Full sweeps of Gibbs sampling in the topmost machine, or of what is not clamped in a belief net; default 1,000. It means
+   * Full sweeps of Gibbs sampling in the topmost machine, over all units of a general Boltzmann machine, or of
+   * what is not clamped in a belief net; default 1,000. It means
    * nothing in a belief net without a clamp, which one pass draws exactly.
    */
   readonly sweeps?: number;
@@ -37,9 +40,10 @@ export interface SampleOptions {
   readonly seed: number;
   /**
    * `{ label: 3 }` for all rows, or `{ label: [0, 1, ...] }`, one for each row. In a belief net layers with a state for each
-   * unit, 0, 1 or `null` for a unit that is free: `{ h1: [1, null], visible: [0, null, null] }`.
+   * unit, 0, 1 or `null` for a unit that is free: `{ h1: [1, null], visible: [0, null, null] }`. In a general Boltzmann machine
+   * units of any layers, `[units]` for all rows or `[rows, units]`: NaN leaves a unit free.
    */
-  readonly clamp?: { readonly label: number | ArrayLike<number> } | ClampedUnits;
+  readonly clamp?: Readonly<Record<string, number | ArrayLike<number | null>>>;
   /** In a belief net: the layer that is given, default the visible one. One seed draws the same rows for every layer. */
   readonly layer?: string;
   /** In a belief net with a clamp: whether `units` are drawn one by one (default) or all of a `layer` together, at most 12. */
@@ -48,10 +52,15 @@ export interface SampleOptions {
   readonly length?: number;
   /** Whether the visible layer gives `means` (default) or drawn `states`. */
   readonly give?: 'means' | 'states';
+  /** Only of a general Boltzmann machine: the states that chains start from, `[rows, units]` over all layers. */
+  readonly start?: ArrayLike<number>;
+  /** Only of a general Boltzmann machine: whether rows are of the `visible` layer (default) or of `all` in the graph's order. */
+  readonly layers?: 'visible' | 'all';
 }
 
 /** Draws rows, `[rows, visible units]`, with `every` `[rows, sweeps / every, visible units]`; throws `OPTION_INVALID`, `GRAPH_UNSUITABLE`, `DIVERGED`. */
 export function sample(parameters: Parameters, options: SampleOptions): Float32Array<ArrayBuffer> {
+  if (isField(parameters.graph)) return sampleField(parameters, options);
   const where = 'sample()';
   const { graph, runtime } = parameters;
   const directed = isBeliefNet(graph);
@@ -162,7 +171,8 @@ function readClamp(
     const message = `The layer \`${label}\` must be one softmax group to be clamped to a class.`;
     throw new WakesleepError('GRAPH_UNSUITABLE', message, { where: label });
   }
-  const given = typeof clamp.label === 'number' ? new Array<number>(rows).fill(clamp.label) : Array.from(clamp.label);
+  const labels = clamp.label!;
+  const given = typeof labels === 'number' ? new Array<number>(rows).fill(labels) : Array.from(labels);
   if (given.length !== rows) {
     const message = `\`clamp.label\` has ${given.length} labels for ${rows} rows.`;
     throw new WakesleepError('SHAPE_MISMATCH', message, { given: given.length, wanted: String(rows), where });

@@ -3,6 +3,12 @@ import { WakesleepError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { machineOf } from '../graph/machines.js';
 import { isPlainObject, nearestName } from '../options.js';
+import {
+  type BoltzmannLearning,
+  boltzmannLearning,
+  checkBoltzmannLearning,
+  runBoltzmannLearning,
+} from './boltzmann-learning.js';
 import { type ExactGradient, exactGradient, runExactGradient } from './exact-gradient.js';
 import {
   checkMixture,
@@ -28,6 +34,7 @@ export type Algorithm =
   | MachineTrainer
   | ExactGradient
   | ExpectationMaximisation
+  | BoltzmannLearning
   | Greedy
   | WakeSleep
   | ReweightedWakeSleep
@@ -71,6 +78,11 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
     read: (options) => expectationMaximisation(options),
     check: checkMixture,
     run: (training, algorithm) => runExpectationMaximisation(training, algorithm),
+  },
+  boltzmannLearning: {
+    read: (options) => boltzmannLearning(options),
+    check: checkBoltzmannLearning,
+    run: (training, algorithm) => runBoltzmannLearning(training, algorithm),
   },
   greedy: {
     read: ({ phases }) =>

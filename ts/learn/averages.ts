@@ -8,7 +8,7 @@ import { created, readFloats, withFloats } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Weights } from '../wasm/st.js';
 
-/** What a machine's averages are of: its parameters and learned log-variances. */
+/** The names of what is averaged of a machine: its parameters, and learned log-variances. */
 export function averagedNames(parameters: Parameters, machine: Machine): string[] {
   const logVariances = machine.connections
     .filter(({ lower }) => parameters.scaledLayer(lower)?.logVariance !== undefined)

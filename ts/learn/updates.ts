@@ -48,7 +48,7 @@ export interface Steps {
   learnWeights(connection: Connection, data: Pair, model: Pair, corrections?: readonly VectorPair[]): void;
   /** By the layer's mean in the data minus that in the model. */
   learnBias(name: string, data: Side, model: Side): void;
-  /** By a given gradient, a mean over cases, `[upper, lower]`; of directed connections `[to, from]`. */
+  /** By a given gradient, a mean over cases, `[upper, lower]`; of directed connections `[to, from]`, of listed pairs one number each. */
   stepWeights(name: string, gradient: Float32Array): void;
   /** By a given gradient, a mean over cases. */
   stepBias(name: string, gradient: Float32Array): void;
@@ -62,8 +62,10 @@ export class Updates {
   private readonly learners = new Map<string, Learner>();
   /** The weights that are turned while they are learned. */
   private readonly turned = new Set<string>();
-  /** Of each bias: velocities, then (Adam) means of squares. */
+  /** Of each bias, and of weights of listed pairs: velocities, then (Adam) means of squares. */
   private readonly kept = new Map<string, EngineBuffer>();
+  /** The weights of listed pairs. */
+  private readonly listed = new Set<string>();
   private readonly scratch: [EngineBuffer, EngineBuffer];
 
   /** For batches of at most `rows` rows or chains; throws `OUT_OF_MEMORY`. */
@@ -77,6 +79,12 @@ export class Updates {
     const { graph, runtime } = parameters;
     const planes = optimiser.type === 'adam' ? 2 : 1;
     for (const connection of connections) {
+      if (connection.edges !== undefined) {
+        const name = weightName(connection);
+        this.listed.add(name);
+        this.kept.set(name, allocateVector(runtime, connection.edges.lower.length, planes));
+        continue;
+      }
       const [lower, upper] = [unitsOf(graph, connection.lower), unitsOf(graph, connection.upper)];
       if (isTransposed(connection)) this.turned.add(weightName(connection));
       const [listed, valued] = isTransposed(connection) ? [upper, lower] : [lower, upper];
@@ -109,7 +117,8 @@ export class Updates {
   /** By given gradients, means over cases: weights as `stepWeights` takes them, by the names of parameters. */
   applyGiven(gradients: ReadonlyMap<string, Float32Array>, step: Step, count: number, update: number): void {
     this.take(step, count, update, ({ stepBias, stepWeights }) => {
-      for (const [name, gradient] of gradients) (this.kept.has(name) ? stepBias : stepWeights)(name, gradient);
+      const isBias = (name: string) => this.kept.has(name) && !this.listed.has(name);
+      for (const [name, gradient] of gradients) (isBias(name) ? stepBias : stepWeights)(name, gradient);
     });
   }
 
@@ -196,8 +205,12 @@ export class Updates {
   }
 
   private stepWeights(name: string, gradient: Float32Array, by: KernelStep, update: number): void {
-    const outcome = withFloats(this.parameters.runtime, gradient, (held) => {
-      return this.withWeights(name, (weights) => this.learners.get(name)!.step(weights, held.handle, by));
+    const { parameters } = this;
+    const outcome = withFloats(parameters.runtime, gradient, (held) => {
+      if (!this.listed.has(name))
+        return this.withWeights(name, (weights) => this.learners.get(name)!.step(weights, held.handle, by));
+      const weights = parameters.bias(name).handle;
+      return parameters.runtime.kernels.stepListed(weights, this.kept.get(name)!.handle, held.handle, by);
     });
     this.check(outcome, name, update);
   }

@@ -5,6 +5,7 @@ pub mod activity;
 pub mod belief;
 pub mod disjoint;
 pub mod exact;
+pub mod field;
 pub mod lanes;
 pub mod logistic;
 pub mod memory;

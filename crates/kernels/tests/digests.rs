@@ -9,6 +9,8 @@ use wakesleep_kernels::activity::{Activity, Read};
 use wakesleep_kernels::belief;
 use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::exact::{self, Enumerate, Group, Machine};
+use wakesleep_kernels::field::exact::Problem;
+use wakesleep_kernels::field::{Along, Chains, Field, Settle as FieldSettle, Sweeps};
 use wakesleep_kernels::lanes::{F32x4, Line, floats as floats_of, floats_mut, lines_for};
 use wakesleep_kernels::logistic::{exp, log, logistic, single, softplus};
 use wakesleep_kernels::normalisable::normalisable;
@@ -1013,6 +1015,65 @@ fn belief_nets(found: &mut Found, pool: &Pool) {
     }
 }
 
+/// Forty units of three colours, joined in pairs that are 1, 4 and 7 apart.
+fn fields(found: &mut Found, pool: &Pool) {
+    const UNITS: usize = 40;
+    const PAIRS: usize = 108;
+    let colours: Vec<u32> = (0..UNITS as u32).map(|unit| unit % 3).collect();
+    let apart = |apart: u32| (0..UNITS as u32 - apart).flat_map(move |unit| [unit, unit + apart]);
+    let pairs: Vec<u32> = [1, 4, 7].into_iter().flat_map(apart).collect();
+    let mut field = Field::new(&colours, &pairs).unwrap();
+    field.gather().unwrap();
+    field.set(&floats(111, UNITS, signed), &floats(112, PAIRS, signed));
+    for (chains, quads) in [(1, false), (6, true)] {
+        let mut states = Chains::new(&field, chains, quads).unwrap();
+        states.write(&field, &floats(113, chains * UNITS, binary));
+        states.hold(&field, &bytes(114, chains * UNITS)).unwrap();
+        states.start(pool, &field, stream());
+        let mut out = vec![0.0; chains * UNITS];
+        let draw = Sweeps {
+            count: 5,
+            beta: 0.75,
+            settle: FieldSettle::Draw(stream()),
+            along: Along::Sweeps,
+        };
+        states.sweep(pool, &field, &draw);
+        states.read(&field, &mut out);
+        found.hash(format!("field draw {chains}"), |hash| {
+            hash.floats(&out);
+        });
+        let relax = Sweeps {
+            count: 2,
+            beta: 1.0,
+            settle: FieldSettle::Mean { damping: 0.25 },
+            along: Along::Updates,
+        };
+        states.sweep(pool, &field, &relax);
+        states.means(pool, &field, 1.0, &mut out);
+        found.hash(format!("field means {chains}"), |hash| {
+            hash.floats(&out);
+        });
+        if quads {
+            let (mut products, mut units) = (vec![0.0; PAIRS], vec![0.0; UNITS]);
+            let shares = floats(115, chains, unit);
+            states.add_statistics(pool, &field, &shares, &mut products, &mut units);
+            found.hash("field statistics", |hash| {
+                hash.floats(&products).floats(&units);
+            });
+        }
+    }
+    let free: Vec<u8> = (0..UNITS).map(|unit| u8::from(unit < 9)).collect();
+    let rows = floats(116, 3 * UNITS, binary);
+    let problem = Problem::new(&field, &free);
+    let mut logs = vec![0.0; 3];
+    problem.log_sums(pool, &rows, &mut logs);
+    let averages = problem.averages(pool, &rows, &[0.5, 0.25, 0.25], &logs);
+    found.hash("field exact", |hash| {
+        hash.doubles(&logs);
+        hash.doubles(&averages.units).doubles(&averages.pairs);
+    });
+}
+
 fn digests(pool: &Pool) -> String {
     let mut found = Found::default();
     random(&mut found);
@@ -1029,6 +1090,7 @@ fn digests(pool: &Pool) -> String {
     real_units(&mut found, pool);
     variances(&mut found, pool);
     exactly_real(&mut found, pool);
+    fields(&mut found, pool);
     found.json()
 }
 

@@ -13,6 +13,8 @@ use wakesleep_kernels::activity::Read;
 use wakesleep_kernels::belief;
 use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::exact::{Enumerate, Group, Machine};
+use wakesleep_kernels::field::exact::Problem;
+use wakesleep_kernels::field::{self, Along, Settle as FieldSettle, Sweeps};
 use wakesleep_kernels::lanes::{LINE, Line, lines_for};
 use wakesleep_kernels::propagate::Start;
 use wakesleep_kernels::random::Purpose;
@@ -850,6 +852,14 @@ pub fn step_bias(bias: &mut Buffer, kept: &mut Buffer, gradient: &Buffer, step: 
     u32::from(!finite)
 }
 
+/// One update of the weights of listed pairs of units by a given gradient, one number a pair, already a mean over rows; gives
+/// the outcome's code.
+#[wasm_bindgen(js_name = stepListed)]
+pub fn step_listed(weights: &mut Buffer, kept: &mut Buffer, gradient: &Buffer, step: &Step) -> u32 {
+    let finite = statistics::step_bias(biases(weights, kept), gradient.floats(), step.weights);
+    u32::from(!finite)
+}
+
 /// A step of a running average of vectors: `average += share · (values − average)`.
 #[wasm_bindgen(js_name = blendVector)]
 pub fn blend_vector(average: &mut Buffer, values: &Buffer, share: f32) {
@@ -1172,6 +1182,166 @@ pub fn normalise_rows(values: &mut Buffer, columns: usize) {
 #[wasm_bindgen(js_name = paddedUnits)]
 pub fn padded_units(units: usize) -> usize {
     lines_for(units) * LINE
+}
+
+/// A Boltzmann machine over any graph of binary units.
+#[wasm_bindgen]
+pub struct Field(field::Field);
+
+#[wasm_bindgen]
+impl Field {
+    /// From a colour for each unit and pairs of units, two words each, that differ in colour; or nothing where the memory
+    /// is out.
+    pub fn create(colours: &Buffer, units: usize, pairs: &Buffer, count: usize) -> Option<Field> {
+        field::Field::new(&colours.words()[..units], &pairs.words()[..2 * count]).map(Field)
+    }
+
+    /// Takes biases, by unit, and the weights of the pairs.
+    pub fn set(&mut self, bias: &Buffer, weights: &Buffer) {
+        let (units, pairs) = (self.0.units(), self.0.pairs());
+        self.0
+            .set(&bias.floats()[..units], &weights.floats()[..pairs]);
+    }
+
+    /// Makes ready for chains in rows. False where memory is out.
+    pub fn gather(&mut self) -> bool {
+        self.0.gather().is_some()
+    }
+
+    /// `out[row] = log Σ e^−E`, nats, f64, over the units whose byte in `free` is not zero (at most 25), given the others'
+    /// states in `[rows, units]`.
+    #[wasm_bindgen(js_name = logSums)]
+    pub fn log_sums(&self, free: &Buffer, rows: &Buffer, count: usize, out: &mut Buffer) {
+        let units = self.0.units();
+        let problem = Problem::new(&self.0, &free.bytes()[..units]);
+        let rows = &rows.floats()[..count * units];
+        with_pool(|pool| problem.log_sums(pool, rows, &mut out.doubles_mut()[..count]));
+    }
+
+    /// Averages of units, then of pairs, f64, over rows that count `shares` and the free units' distribution given each,
+    /// whose `logSums` are `logs`.
+    pub fn averages(
+        &self,
+        free: &Buffer,
+        rows: &Buffer,
+        shares: &Buffer,
+        logs: &Buffer,
+        count: usize,
+        out: &mut Buffer,
+    ) {
+        let units = self.0.units();
+        let problem = Problem::new(&self.0, &free.bytes()[..units]);
+        let rows = &rows.floats()[..count * units];
+        let (shares, logs) = (&shares.doubles()[..count], &logs.doubles()[..count]);
+        let found = with_pool(|pool| problem.averages(pool, rows, shares, logs));
+        let out = &mut out.doubles_mut()[..units + self.0.pairs()];
+        out[..units].copy_from_slice(&found.units);
+        out[units..].copy_from_slice(&found.pairs);
+    }
+}
+
+/// Chains of a Boltzmann machine over any graph.
+#[wasm_bindgen]
+pub struct FieldChains(field::Chains, usize);
+
+#[wasm_bindgen]
+impl FieldChains {
+    /// All units 0 and free; four chains side by side in `quads`, or in rows, which want a field that gathers. Nothing where
+    /// the memory is out.
+    pub fn create(field: &Field, chains: usize, quads: bool) -> Option<FieldChains> {
+        let made = field::Chains::new(&field.0, chains, quads)?;
+        Some(FieldChains(made, chains))
+    }
+
+    /// Takes states, `[chains, units]`.
+    pub fn write(&mut self, field: &Field, values: &Buffer) {
+        let length = self.1 * field.0.units();
+        self.0.write(&field.0, &values.floats()[..length]);
+    }
+
+    /// Gives states, `[chains, units]`.
+    pub fn read(&self, field: &Field, out: &mut Buffer) {
+        let length = self.1 * field.0.units();
+        self.0.read(&field.0, &mut out.floats_mut()[..length]);
+    }
+
+    /// Clamps the units whose byte in `[chains, units]` is not zero. False where memory is out.
+    pub fn hold(&mut self, field: &Field, known: &Buffer) -> bool {
+        let length = self.1 * field.0.units();
+        self.0.hold(&field.0, &known.bytes()[..length]).is_some()
+    }
+
+    /// Draws every free unit from its bias alone.
+    pub fn start(&mut self, field: &Field, stream: &Stream) {
+        with_pool(|pool| self.0.start(pool, &field.0, stream.0));
+    }
+
+    /// Sweeps of Gibbs sampling at inverse temperature `beta`; sweep after sweep the address counts up in its updates or, with
+    /// `along_sweeps`, in its sweeps.
+    pub fn draw(
+        &mut self,
+        field: &Field,
+        count: u32,
+        beta: f32,
+        stream: &Stream,
+        along_sweeps: bool,
+    ) {
+        let along = if along_sweeps {
+            Along::Sweeps
+        } else {
+            Along::Updates
+        };
+        let settle = FieldSettle::Draw(stream.0);
+        self.sweep(
+            field,
+            Sweeps {
+                count,
+                beta,
+                settle,
+                along,
+            },
+        );
+    }
+
+    /// Sweeps of mean field: each unit in turn becomes `damping · old + (1 − damping) · mean`.
+    pub fn relax(&mut self, field: &Field, count: u32, beta: f32, damping: f32) {
+        let settle = FieldSettle::Mean { damping };
+        let along = Along::Updates;
+        self.sweep(
+            field,
+            Sweeps {
+                count,
+                beta,
+                settle,
+                along,
+            },
+        );
+    }
+
+    fn sweep(&mut self, field: &Field, sweeps: Sweeps) {
+        with_pool(|pool| self.0.sweep(pool, &field.0, &sweeps));
+    }
+
+    /// Means of all units, each given the others as they are, `[chains, units]`.
+    pub fn means(&self, field: &Field, beta: f32, out: &mut Buffer) {
+        let length = self.1 * field.0.units();
+        let out = &mut out.floats_mut()[..length];
+        with_pool(|pool| self.0.means(pool, &field.0, beta, out));
+    }
+
+    /// `pairs[p] += Σ_c share_c s_i s_j` and `units[i] += Σ_c share_c s_i`, of chains in quads.
+    #[wasm_bindgen(js_name = addStatistics)]
+    pub fn add_statistics(
+        &self,
+        field: &Field,
+        shares: &[f32],
+        pairs: &mut Buffer,
+        units: &mut Buffer,
+    ) {
+        let pairs = &mut pairs.floats_mut()[..field.0.pairs()];
+        let units = &mut units.floats_mut()[..field.0.units()];
+        with_pool(|pool| self.0.add_statistics(pool, &field.0, shares, pairs, units));
+    }
 }
 
 const _: () = assert!(size_of::<Line>() == 64 && align_of::<Line>() == 64);

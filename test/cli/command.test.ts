@@ -84,7 +84,7 @@ describe('--json prints JSON lines and nothing else', () => {
   });
 
   it('a demonstration', async () => {
-    const out = join(folder, 'shown');
+    const out = join(folder, 'demonstrated');
     const ended = await wakesleep(['train', 'explaining-away', '--json', '--threads', '1', '--out', out]);
     const [shown] = jsonLines(ended);
     expect(shown).toMatchObject({ type: 'shown', name: 'explaining-away', pictures: [join(out, 'posterior.svg')] });

@@ -92,7 +92,7 @@ describe('score refuses', () => {
     [
       ['--method', 'exakt'],
       2,
-      '`method` must be "exact", "ais", "free-energy" or "pseudo"; got "exakt". Did you mean "exact"?',
+      '`method` must be "exact", "ais", "importance", "free-energy" or "pseudo"; got "exakt". Did you mean "exact"?',
     ],
     [['--binarise', 'round'], 2, '`binarise` must be "sample", "threshold" or "none"; got "round".'],
     [['--method', 'ais', '--chains', '0'], 2, '`chains` must be an integer from 1 to 1000000; got 0.'],

@@ -30,6 +30,7 @@ import {
   merged,
   posteriorOf,
   type ReferenceNet,
+  randomDag,
   randomNet,
   sides,
 } from '../reference/belief-net.js';
@@ -114,9 +115,16 @@ function worst(found: readonly number[], mean: readonly number[], variance: read
 }
 
 describe('the rule given the posterior is the gradient of the log-likelihood', () => {
+  const RANDOM = Array.from({ length: 10 }, (_, seed) => {
+    const random = randomSource(3000 + seed);
+    const net = randomDag(random, 9);
+    return [`random net ${seed}`, net, sides(net).visible.map(() => random.bernoulli(0.5))] as const;
+  });
+
   it.each([
     ['one layer of causes', NET, [1, 0, 1, 1]],
     ['a net that skips a layer', DEEP, [0, 1, 1]],
+    ...RANDOM,
   ] as const)('in the oracle, by finite differences: %s', (_, net, row) => {
     const gradient = gradientOf(net, row);
     const h = 1e-5;

@@ -280,7 +280,7 @@ describe('explaining away', () => {
 });
 
 describe('random nets of up to 12 units, with connections that skip layers', () => {
-  const SEEDS = Array.from({ length: 60 }, (_, seed) => seed);
+  const SEEDS = Array.from({ length: 120 }, (_, seed) => seed);
 
   it('have exact posteriors, likelihoods and bounds as the oracle, and bounds that only rise', () => {
     for (const seed of SEEDS) {
@@ -310,6 +310,42 @@ describe('random nets of up to 12 units, with connections that skip layers', () 
         expect(bounds[0]).toBeLessThan(wanted.logLikelihood + 1e-10);
         previous = bounds[0]!;
       }
+      model.free();
+    }
+  });
+
+  it('are drawn as the oracle says, and Gibbs sampling leaves their posteriors alone', () => {
+    const rows = 4000;
+    for (const seed of SEEDS.slice(0, 25)) {
+      const random = randomSource(2000 + seed);
+      const net = randomDag(random, 9);
+      const model = beliefModelOf(engine, net);
+      const joint = jointProbabilities(net);
+      const drawn = countsOf(drawnStates(model, net, rows, {}), joint.length);
+      expect(chiSquare(drawn, joint, rows).z).toBeLessThan(LARGEST_Z);
+
+      const { visible, hidden } = sides(net);
+      const row = visible.map(() => random.bernoulli(0.5));
+      const { probabilities } = posteriorOf(net, row);
+      const units = net.biases.length;
+      const starts = Array.from({ length: rows }, () => {
+        const bits = bitsOf(random.categorical(probabilities), hidden.length);
+        return merged(units, [
+          [visible, row],
+          [hidden, bits],
+        ]);
+      });
+      const states = Float32Array.from(starts.flat());
+      const rowNet = new RowNet(model.parameters, beliefNetOf(model.graph, 'A test'));
+      const stream = noiseStream(engine.runtime, seed, 'posterior', 0);
+      const moves = seed % 2 === 0 ? 'units' : 'layers';
+      rowNet.gibbs(states, { moves, stream, update: 0, first: 0, count: 2 });
+      const numbers = starts.map((_, place) =>
+        hidden.reduce((sum, unit, bit) => sum + (states[place * units + unit]! << bit), 0),
+      );
+      expect(chiSquare(countsOf(numbers, probabilities.length), probabilities, rows).z).toBeLessThan(LARGEST_Z);
+      stream.free();
+      rowNet.free();
       model.free();
     }
   });

@@ -40,7 +40,7 @@ export const mnistSbn: TrainingRecipe = {
   reproduces: 'Bornschein and Bengio, "Reweighted wake-sleep" (2015), table 1.',
   published:
     'about −93 nats a test image after hundreds of epochs; at least 2.5 better than wake-sleep is the aim here',
-  takes: 'about an hour',
+  takes: 'about half an hour',
   configuration: {
     ...set,
     evaluate: [...set.evaluate],

@@ -294,13 +294,13 @@ pub fn add_log_probabilities(
         if ones {
             let on = states.list(row).iter();
             let linear = total(on.map(|&unit| f64::from(inputs[usize::from(unit)])));
-            return linear - kind.log_partition(inputs);
+            return linear - kind.quick_log_partition(inputs);
         }
         let mut room = vec![Line::ZERO; states.lines()];
         let states = &floats(states.row_lines(row, read, &mut room))[..inputs.len()];
         let products = states.iter().zip(inputs.iter());
         let linear = total(products.map(|(&s, &x)| f64::from(s) * f64::from(x)));
-        linear - kind.log_partition(inputs) + kind.log_base(states)
+        linear - kind.quick_log_partition(inputs) + kind.log_base(states)
     });
 }
 

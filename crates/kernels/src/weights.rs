@@ -243,6 +243,14 @@ mod tests {
             let mut back = vec![0.0; lower * upper];
             weights.read(&mut back);
             assert_eq!(values, back);
+            weights.turn();
+            let mut other = vec![0.0; lower * upper];
+            weights.read(&mut other);
+            let transposed: Vec<f32> = (0..lower * upper)
+                .map(|place| values[place % upper * lower + place / upper])
+                .collect();
+            assert_eq!(transposed, other);
+            weights.turn();
             let mut turned = vec![0.0; lower * upper];
             weights.transposed().unwrap().read(&mut turned);
             for i in 0..lower {

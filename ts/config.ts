@@ -14,20 +14,27 @@
 import * as z from 'zod';
 import { WakesleepError } from './errors.js';
 import { duplicateKey, valueAt } from './files/json.js';
+import { isBeliefNet } from './graph/belief-net.js';
 import { boltzmannMachine, deepBeliefNet, deepBoltzmannMachine, rbm, sigmoidBeliefNet } from './graph/constructors.js';
 import { sidesOf } from './graph/deep-boltzmann.js';
 import { type Graph, readGraph } from './graph/graph.js';
-import { labelOf } from './graph/machines.js';
+import { labelLayerOf } from './graph/machines.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
+import type { BoltzmannLearning } from './learn/boltzmann-learning.js';
 import type { ContrastiveDivergence } from './learn/contrastive-divergence.js';
 import type { DeepBoltzmannLearning } from './learn/deep-boltzmann.js';
 import type { ExactGradient } from './learn/exact-gradient.js';
 import type { ExpectationMaximisation } from './learn/expectation-maximisation.js';
 import type { FastWeights } from './learn/fast-persistent.js';
+import type { MonteCarloEM } from './learn/monte-carlo-em.js';
 import type { ParallelTempering } from './learn/parallel-tempering.js';
 import type { PersistentContrastiveDivergence } from './learn/persistent.js';
+import type { ReweightedWakeSleep } from './learn/reweighted-wake-sleep.js';
+import { monitors } from './learn/run.js';
 import type { CompleteTrainerOptions } from './learn/trainer-options.js';
-import { describeValue, isPlainObject, nearestName } from './options.js';
+import type { VariationalEM } from './learn/variational-em.js';
+import type { WakeSleep } from './learn/wake-sleep.js';
+import { describeValue, isPlainObject, nearestName, oneOf, refuseUnknown } from './options.js';
 import { INITIAL_WEIGHT_SCALE } from './parameters.js';
 
 // ---- The schema ----
@@ -155,10 +162,16 @@ const trainer = {
   hiddenDropout: z.number().min(0).lt(1).optional(),
   missingSweeps: count(1, 65_000).optional(),
   averaging: z.union([z.number(), z.strictObject({ decay: z.number().gt(0).lt(1) })]).nullish(),
+  recordEvery: count().optional(),
 } satisfies Record<keyof CompleteTrainerOptions, z.ZodType>;
 
 const gibbsSteps = schedule(count(1, 65_000)).optional();
 const chains = { gibbsSteps, chains: count(1, 21_845).optional(), ...trainer };
+
+// Options of trainers of belief nets that the other stochastic trainers have too.
+const { epochs, batchRows, learningRate, momentum, weightCost, l1Cost, initialBias, averaging } = trainer;
+const drawn = { epochs, batchRows, learningRate, optimiser, momentum, weightCost, l1Cost, initialBias, averaging };
+const moves = z.enum(['units', 'layers']).optional();
 
 const machineTrainers = [
   z.strictObject({
@@ -216,6 +229,7 @@ const algorithm = z.discriminatedUnion('type', [
     optimiser,
     weightCost: cost,
     l1Cost: cost,
+    initialBias: z.enum(['data', 'keep']).optional(),
     recordEvery: count().optional(),
   } satisfies Record<keyof ExactGradient, z.ZodType>),
   z.strictObject({
@@ -225,6 +239,47 @@ const algorithm = z.discriminatedUnion('type', [
     data: passing.optional(),
     batchRows: count(1, 21_845).optional(),
   } satisfies Record<keyof ExpectationMaximisation, z.ZodType>),
+  z.strictObject({
+    type: z.literal('boltzmannLearning'),
+    epochs: trainer.epochs,
+    batchRows: trainer.batchRows,
+    learningRate: trainer.learningRate,
+    optimiser,
+    momentum: share,
+    weightCost: cost,
+    l1Cost: cost,
+    data: trainer.data,
+    initialBias: trainer.initialBias,
+    averaging: trainer.averaging,
+    clamped: z.enum(['meanField', 'gibbs', 'exact']).optional(),
+    clampedSweeps: gibbsSteps,
+    free: z.enum(['chains', 'exact']).optional(),
+    gibbsSteps,
+    chains: count(2, 21_845).optional(),
+  } satisfies Record<keyof BoltzmannLearning, z.ZodType>),
+  z.strictObject({
+    type: z.literal('wakeSleep'),
+    ...drawn,
+    data: passing.optional(),
+  } satisfies Record<keyof WakeSleep, z.ZodType>),
+  z.strictObject({
+    type: z.literal('reweightedWakeSleep'),
+    ...drawn,
+    data: passing.optional(),
+    particles: count(1, 21_845).optional(),
+    recognition: z.enum(['both', 'wake', 'sleep']).optional(),
+  } satisfies Record<keyof ReweightedWakeSleep, z.ZodType>),
+  z.strictObject({
+    type: z.literal('monteCarloEM'),
+    ...drawn,
+    gibbsSweeps: count(1, 65_000).optional(),
+    moves,
+  } satisfies Record<keyof MonteCarloEM, z.ZodType>),
+  z.strictObject({
+    type: z.literal('variationalEM'),
+    ...drawn,
+    sweeps: count(1, 65_000).optional(),
+  } satisfies Record<keyof VariationalEM, z.ZodType>),
   z.strictObject({
     type: z.literal('greedy'),
     phases: z
@@ -243,8 +298,10 @@ const data = z
     z.strictObject({ name: z.literal('mnist'), heldOut }),
     z.strictObject({ name: z.literal('digits-tiny'), heldOut }),
     z.strictObject({ name: z.literal('patches'), heldOut }),
+    z.strictObject({ name: z.literal('patches-normalised'), heldOut }),
     z.strictObject({ name: z.literal('tallies'), heldOut }),
     z.strictObject({ name: z.literal('topics'), heldOut }),
+    z.strictObject({ name: z.literal('bars-and-stripes'), heldOut }),
     z.strictObject({
       name: z.literal('files'),
       images: z.string().describe('The path of an idx file, `.gz` too.'),
@@ -264,6 +321,7 @@ const evaluation = z.enum([
   'gaussianBaselines',
   'recognisedSamples',
   'smoothFilters',
+  'edgeFilters',
 ]);
 
 /** The shape of a configuration. */
@@ -277,6 +335,7 @@ export const configurationSchema = z.strictObject({
   data,
   model,
   train: z.array(algorithm).min(1).max(1).describe('The training algorithm; one, for now.'),
+  monitor: z.array(z.enum(monitors)).default([]).describe('What is measured at every record beside what always is.'),
   evaluate: z.array(evaluation).default([]).describe('What is measured when training is over.'),
   checkpointSeconds: z
     .number()
@@ -286,8 +345,35 @@ export const configurationSchema = z.strictObject({
     .describe('The longest time between two checkpoints; there is one after each epoch anyway.'),
 });
 
+// ---- Studies ----
+
+/** What a study may compare its variants by. */
+export const comparisons = [
+  'gapToOptimum',
+  'logLikelihood',
+  'reconstructionError',
+  'testNats',
+  'testErrorPercent',
+] as const;
+export type Comparison = (typeof comparisons)[number];
+
+/** A variant's name is that of its folder. */
+const VARIANT_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
+
+/** Several configurations that are trained one after another and compared. */
+export const studySchema = z.strictObject({
+  base: configurationSchema.partial().optional().describe('What variants have unless they say otherwise.'),
+  variants: z
+    .record(z.string().regex(VARIANT_NAME), configurationSchema.partial())
+    .describe("By name, which is also that of its folder: each key stands in place of the base's."),
+  compare: z.enum(comparisons).describe('What the summary and its plot show.'),
+});
+
 /** What a recipe or a file may leave out is left out here too. */
 export type ConfigurationInput = z.input<typeof configurationSchema>;
+
+/** A study as a recipe or a file gives it. */
+export type StudyInput = z.input<typeof studySchema>;
 
 /** One of the measurements that `evaluate` names. */
 export type Evaluation = z.infer<typeof evaluation>;
@@ -300,9 +386,9 @@ export type Configuration = Omit<z.output<typeof configurationSchema>, 'train'> 
 /** Paths in which the configurations of a run and of its continuation may differ. */
 export const FREE_ON_RESUME = ['checkpointSeconds'] as const;
 
-/** The JSON Schema of a CONFIG.json. */
+/** The JSON Schema of a CONFIG.json: of a configuration, or of a study of several. */
 export function configurationJsonSchema(): object {
-  return z.toJSONSchema(configurationSchema, { io: 'input' });
+  return z.toJSONSchema(z.union([configurationSchema, studySchema]), { io: 'input' });
 }
 
 // ---- Reading ----
@@ -311,6 +397,78 @@ export function configurationJsonSchema(): object {
 export interface ReadConfiguration {
   readonly configuration: Configuration;
   readonly graph: Graph;
+}
+
+/** A checked study: its variants in order, each a whole configuration. */
+export interface ReadStudy {
+  readonly compare: Comparison;
+  readonly variants: readonly (ReadConfiguration & { readonly name: string })[];
+}
+
+/** Whether what was given means to be a study: it has variants. */
+export function isStudy(given: unknown): given is { readonly variants: unknown } {
+  return isPlainObject(given) && Object.hasOwn(given, 'variants');
+}
+
+/**
+ * Checks a study and completes its variants; `change` is made to each before it is checked. Throws `OPTION_INVALID` and
+ * `GRAPH_UNSUITABLE`, naming the variant.
+ */
+export function readStudy(given: unknown, change: (configuration: unknown, variant: string) => unknown): ReadStudy {
+  refuseUnknown('The study', given, ['base', 'variants', 'compare']);
+  const { base = {}, variants } = given;
+  const compare = oneOf('study', 'compare', given.compare, comparisons);
+  for (const [where, value] of [
+    ['base', base],
+    ['variants', variants],
+  ] as const) {
+    if (!isPlainObject(value)) throw wrongValue([where], given, 'an object');
+  }
+  const named = Object.entries(variants as Record<string, unknown>);
+  if (named.length === 0) throw wrongValue(['variants'], given, 'an object of at least one configuration by its name');
+  return {
+    compare,
+    variants: named.map(([name, own]) => {
+      if (!VARIANT_NAME.test(name)) {
+        const wanted = 'letters, digits, `-` and `_`';
+        const message = `The name of a variant is that of its folder and must be of ${wanted}; got ${describeValue(name)}.`;
+        throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted, where: 'variants' });
+      }
+      if (!isPlainObject(own)) throw wrongValue(['variants', name], given, 'an object');
+      return { name, ...inVariant(name, () => readConfiguration(change({ ...(base as object), ...own }, name))) };
+    }),
+  };
+}
+
+/** Refuses a name that no variant has; throws `OPTION_INVALID` with the nearest one. */
+export function refuseUnknownVariant(name: string, names: readonly string[], where: string): void {
+  if (names.includes(name)) return;
+  const nearest = nearestName(name, names);
+  const advice = nearest === undefined ? `there are ${names.join(', ')}.` : `did you mean ${nearest}?`;
+  const message = `The study has no variant called ${describeValue(name)}; ${advice}`;
+  throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: nearest ?? names.join(', '), where });
+}
+
+/** Does something for a variant; an error names it. */
+function inVariant<T>(name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw ofVariant(name, error);
+  }
+}
+
+/** An error, saying in which variant of a study it was met. */
+export function ofVariant(name: string, error: unknown): unknown {
+  if (!(error instanceof WakesleepError)) return error;
+  const { code, message, given, wanted, where } = error;
+  const details = {
+    given,
+    cause: error,
+    ...(wanted !== undefined && { wanted }),
+    ...(where !== undefined && { where }),
+  };
+  return new WakesleepError(code, `Variant ${name}: ${message}`, details);
 }
 
 /** Checks and completes a configuration; throws `OPTION_INVALID` naming the path, and `GRAPH_UNSUITABLE`. */
@@ -364,8 +522,8 @@ function checkEvaluations(
     throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: lack, where: 'evaluate' });
   };
   for (const name of evaluate) {
-    if (NEED_LABELS.includes(name) && labelOf(graph) === undefined) refuse(name, 'a model with a layer of labels');
-    if (name === 'testLikelihood') sidesOf(graph, 'The likelihood of test rows');
+    if (NEED_LABELS.includes(name) && labelLayerOf(graph) === undefined) refuse(name, 'a model with a layer of labels');
+    if (name === 'testLikelihood' && !isBeliefNet(graph)) sidesOf(graph, 'The likelihood of test rows');
     if (name === 'heldOutError' && rows === 0) refuse(name, 'rows in `data.heldOut`');
   }
 }

@@ -6,7 +6,7 @@ import { firstDifference } from './files/json.js';
 import { checkShapes, type ModelFile, readModelFile } from './files/model-file.js';
 import { type Graph, readGraph } from './graph/graph.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
-import { Run, type TrainOptions } from './learn/run.js';
+import { checkTrainOptions, Run, type TrainOptions } from './learn/run.js';
 import { Model } from './model.js';
 import { finiteNumber, seed as readSeed, refuseUnknown } from './options.js';
 import { INITIAL_WEIGHT_SCALE } from './parameters.js';
@@ -70,7 +70,7 @@ export class Engine {
    * and `RESUME_MISMATCH` where the rows are not those of the checkpoint.
    */
   resume(bytes: Uint8Array, data: Dataset, options: TrainOptions = {}): Run {
-    refuseUnknown('resume()', options, ['heldOut', 'signal']);
+    checkTrainOptions('resume()', options);
     const file = readModelFile(bytes, 'The checkpoint');
     if (file.training === undefined || file.model === undefined) {
       const message = 'This file holds a model without the state of its training; open it with `open()`.';

@@ -36,6 +36,8 @@ export interface ErrorDetails {
   readonly where?: string;
   /** The lower error that led to this one. */
   readonly cause?: unknown;
+  /** What was done before the work stopped, in the form that it can go on from. */
+  readonly partial?: unknown;
 }
 
 /** An error that a caller can act on: bad input, a file that is damaged, an engine that has failed. */
@@ -44,6 +46,7 @@ export class WakesleepError extends Error {
   readonly given?: unknown;
   readonly wanted?: string;
   readonly where?: string;
+  readonly partial?: unknown;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
@@ -52,5 +55,6 @@ export class WakesleepError extends Error {
     if ('given' in details) this.given = details.given;
     if (details.wanted !== undefined) this.wanted = details.wanted;
     if (details.where !== undefined) this.where = details.where;
+    if ('partial' in details) this.partial = details.partial;
   }
 }

@@ -1,4 +1,8 @@
 /** The public names. */
+export { compose, decompose, type TieOptions, tie, transposed } from './combine/compose.js';
+export { type Mixture, type MixtureFitOptions, type MixtureRecord, mixture } from './combine/mixture.js';
+export { product } from './combine/product.js';
+export { type UnrollOptions, unroll } from './combine/unroll.js';
 export { Dataset, type DatasetOptions, type SplitOptions } from './data/dataset.js';
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
 export { type CreateOptions, Engine, load } from './engine.js';
@@ -16,12 +20,34 @@ export {
   sigmoidBeliefNet,
 } from './graph/constructors.js';
 export { type Connection, type Edges, type Graph, type Layer, readGraph } from './graph/graph.js';
+export type { AggregatedOptions } from './infer/aggregated.js';
+export type { ClampedUnits } from './infer/ancestral.js';
 export type { Classification } from './infer/classify.js';
 export type { ConditionalOptions, FillOptions } from './infer/conditional.js';
 export type { LayerStates } from './infer/deep-sampling.js';
-export type { PosteriorOptions } from './infer/mean-field.js';
+export type { FieldMeansOptions } from './infer/field.js';
+export type { FactorialPosteriorOptions } from './infer/mean-field.js';
+export type {
+  ExactPosterior,
+  ExactPosteriorOptions,
+  GibbsPosterior,
+  GibbsPosteriorOptions,
+  HiddenUnit,
+  LayerMeans,
+  MeanFieldPosterior,
+  MeanFieldPosteriorOptions,
+  PosteriorOf,
+  PosteriorOptions,
+  RecognitionPosterior,
+  RecognitionPosteriorOptions,
+} from './infer/posterior.js';
 export type { SampleOptions } from './infer/sample.js';
 export type { Algorithm } from './learn/algorithm.js';
+export {
+  type BoltzmannLearning,
+  type BoltzmannLearningOptions,
+  boltzmannLearning,
+} from './learn/boltzmann-learning.js';
 export {
   type ContrastiveDivergence,
   type ContrastiveDivergenceOptions,
@@ -45,6 +71,7 @@ export {
 } from './learn/fast-persistent.js';
 export { type Greedy, type GreedyPhase, greedy } from './learn/greedy.js';
 export type { MachineTrainer } from './learn/machine-trainers.js';
+export { type MonteCarloEM, type MonteCarloEMOptions, monteCarloEM } from './learn/monte-carlo-em.js';
 export {
   type ParallelTempering,
   type ParallelTemperingOptions,
@@ -55,11 +82,26 @@ export {
   type PersistentOptions,
   persistentContrastiveDivergence,
 } from './learn/persistent.js';
-export type { Run, TrainOptions } from './learn/run.js';
+export {
+  type ReweightedWakeSleep,
+  type ReweightedWakeSleepOptions,
+  reweightedWakeSleep,
+} from './learn/reweighted-wake-sleep.js';
+export type { Monitor, Run, TrainOptions } from './learn/run.js';
 export type { Schedule } from './learn/schedule.js';
 export type { CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/trainer-options.js';
 export type { Progress, TrainingRecord } from './learn/training.js';
-export { type AnnealedEstimate, type AnnealedOptions, type Bracket, bracketOf } from './likelihood/annealed.js';
+export { type VariationalEM, type VariationalEMOptions, variationalEM } from './learn/variational-em.js';
+export { type WakeSleep, type WakeSleepOptions, wakeSleep } from './learn/wake-sleep.js';
+export {
+  type AnnealedEstimate,
+  type AnnealedOptions,
+  type AnnealedState,
+  type Bracket,
+  bracketOf,
+} from './likelihood/annealed.js';
+export { greedyBound } from './likelihood/greedy-bound.js';
+export type { ImportanceEstimate, ImportanceOptions } from './likelihood/importance.js';
 export type { PseudoOptions } from './likelihood/pseudo.js';
 export type { BoundOptions, Model, Parameter, Rows } from './model.js';
 export type { LoadOptions } from './runtime/load.js';
@@ -73,4 +115,5 @@ export { type ReplicatedSoftmaxUnits, replicatedSoftmax } from './units/replicat
 export { type SoftmaxUnits, softmax } from './units/softmax.js';
 export { type SteppedSigmoidUnits, steppedSigmoid } from './units/stepped-sigmoid.js';
 export { type TruncatedNormalUnits, truncatedNormal } from './units/truncated-normal.js';
-export { type Check, type Verification, type VerifyOptions, verify } from './verify/verify.js';
+export type { Check } from './verify/checks.js';
+export { type Verification, type VerifyOptions, verify } from './verify/verify.js';

@@ -4,23 +4,28 @@ import { Dataset } from './data/dataset.js';
 import type { Engine } from './engine.js';
 import { WakesleepError } from './errors.js';
 import { writeModel } from './files/model-file.js';
+import { isBeliefNet } from './graph/belief-net.js';
 import { isDeepBoltzmannMachine } from './graph/deep-boltzmann.js';
-import { type Graph, layerOf, unitsOf, visibleLayerOf } from './graph/graph.js';
-import { machineOf, stackOf } from './graph/machines.js';
+import { fieldOf, isField } from './graph/field.js';
+import { type Graph, layerOf, unitsOf, unsuitable, visibleLayerOf } from './graph/graph.js';
+import { machineOf } from './graph/machines.js';
+import { type AggregatedOptions, aggregatedPosterior, highestLayer } from './infer/aggregated.js';
 import { type Classification, classify } from './infer/classify.js';
 import { type ConditionalOptions, conditional, type FillOptions, fillMissing } from './infer/conditional.js';
+import { type FieldMeansOptions, meansGivenVisible } from './infer/field.js';
 import {
-  type PosteriorOptions,
+  type FactorialPosteriorOptions,
+  factorialPosteriorNames,
   posteriorMeans,
-  posteriorOptionNames,
-  readPosterior,
+  readFactorialPosterior,
   reconstructByMeanField,
 } from './infer/mean-field.js';
 import { meansAbove, passThrough, reconstruct } from './infer/passes.js';
+import { enumeratedLogLikelihoods, type PosteriorOf, type PosteriorOptions, posterior } from './infer/posterior.js';
 import { type SampleOptions, sample } from './infer/sample.js';
 import { checkData } from './infer/source.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
-import { Run, type TrainOptions } from './learn/run.js';
+import { checkTrainOptions, Run, type TrainOptions } from './learn/run.js';
 import {
   type AnnealedEstimate,
   type AnnealedOptions,
@@ -29,9 +34,17 @@ import {
 } from './likelihood/annealed.js';
 import { deepLogLikelihoods, logLikelihoodBounds } from './likelihood/deep-boltzmann.js';
 import { logPartition } from './likelihood/exact.js';
+import { exactMeansGivenVisible, fieldEnergies, fieldFreeEnergies, fieldLogPartition } from './likelihood/field.js';
 import { checkEnergies, freeEnergies } from './likelihood/free-energy.js';
+import { isPairOfMachines, stackLogLikelihoods } from './likelihood/greedy-bound.js';
+import {
+  type ImportanceEstimate,
+  type ImportanceOptions,
+  importanceLogLikelihoods,
+  importanceLogLikelihoodsAsync,
+} from './likelihood/importance.js';
 import { type PseudoOptions, pseudoLogLikelihoods } from './likelihood/pseudo.js';
-import { describeValue, finiteNumber, integer, seed as readSeed, refuseUnknown } from './options.js';
+import { describeValue, finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from './options.js';
 import { fullParameterName, Parameters } from './parameters.js';
 import { slices } from './runtime/slices.js';
 import { unitType } from './units/index.js';
@@ -40,7 +53,7 @@ import { unitType } from './units/index.js';
 export type Rows = Dataset | Float32Array | readonly ArrayLike<number>[];
 
 /** What `logLikelihoodBound()` takes. */
-export interface BoundOptions extends PosteriorOptions {
+export interface BoundOptions extends FactorialPosteriorOptions {
   /** log Z, nats; default the exact one, by enumeration. */
   readonly logPartition?: number;
 }
@@ -91,11 +104,11 @@ export class Model {
 
   /**
    * Trains on rows: iterate what comes back. Nothing happens before. Throws `GRAPH_UNSUITABLE` where the algorithm
-   * cannot train this graph, `SHAPE_MISMATCH` and `DATA_INVALID` where the rows do not fit it.
+   * cannot train this graph or `monitor` not measure it, `SHAPE_MISMATCH` and `DATA_INVALID` where the rows do not fit it.
    */
   train(data: Dataset, algorithm: Algorithm, options: TrainOptions = {}): Run {
     const { heldOut } = options;
-    refuseUnknown('train()', options, ['heldOut', 'signal']);
+    checkTrainOptions('train()', options);
     const complete = readAlgorithm(algorithm);
     checkAlgorithm(this.graph, complete);
     const visible = visibleLayerOf(this.graph);
@@ -112,23 +125,55 @@ export class Model {
 
   /**
    * Means of hidden units given visible rows, `[rows, units]`. `layer` names the hidden layer; the default is the
-   * highest one that the data alone determine (below the top of a net with labels). Of a deep Boltzmann machine they are
-   * those of the factorial posterior, found in `passes` over all layers.
+   * highest one that the data alone determine (below the top of a net with labels). In a deep Boltzmann machine they are
+   * those of the factorial posterior, found in `passes` over all layers, by default of the topmost one. In a general one they
+   * are means given the row by mean field, by Gibbs sampling or exact, as `method` says, by default of the last layer; Gibbs
+   * sampling and exact means are there for deep ones of binary units too.
    */
-  meanHidden(visible: Rows, options: { readonly layer?: string } & PosteriorOptions = {}): Float32Array<ArrayBuffer> {
-    const { layer } = options;
-    if (isDeepBoltzmannMachine(this.graph)) {
-      refuseUnknown('meanHidden()', options, ['layer', ...posteriorOptionNames]);
-      const how = readPosterior('meanHidden()', options);
+  meanHidden(visible: Rows, options: FieldMeansOptions & FactorialPosteriorOptions = {}): Float32Array<ArrayBuffer> {
+    const { layer, method = 'meanField' } = options;
+    if (isDeepBoltzmannMachine(this.graph) && method === 'meanField') {
+      refuseUnknown('meanHidden()', options, ['layer', 'method', ...factorialPosteriorNames]);
+      const how = readFactorialPosterior('meanHidden()', options);
       return this.#withData(visible, (data) => posteriorMeans(this.parameters, data, layer, how));
     }
+    if (isField(this.graph)) return this.#meanHiddenOfField(visible, options);
     refuseUnknown('meanHidden()', options, ['layer']);
-    const { machines, label } = stackOf(this.graph);
-    const highest = machines.at(label === undefined || machines.length === 1 ? -1 : -2)!.upper;
-    return this.#withData(visible, (data) => meansAbove(this.parameters, data, layer ?? highest));
+    const highest = layer ?? highestLayer(this.parameters);
+    return this.#withData(visible, (data) => meansAbove(this.parameters, data, highest));
   }
 
-  /** Drawn states of an RBM's hidden units given visible rows, `[rows, units]`; `seed` is needed. */
+  #meanHiddenOfField(visible: Rows, options: FieldMeansOptions): Float32Array<ArrayBuffer> {
+    const where = 'meanHidden()';
+    refuseUnknown(where, options, ['layer', 'method', 'sweeps', 'seed']);
+    const method = oneOf(where, 'method', options.method ?? 'meanField', ['meanField', 'gibbs', 'exact'] as const);
+    const { layers, visible: below } = fieldOf(this.graph, 'Means of hidden units');
+    const hidden = layers.filter(({ name }) => name !== below.name).map(({ name }) => name);
+    if (hidden.length === 0)
+      throw unsuitable(`Only the layer \`${below.name}\` is there, and no unit is hidden.`, below.name);
+    const layer = oneOf(where, 'layer', options.layer ?? hidden.at(-1), hidden);
+    return this.#withData(visible, (data) =>
+      method === 'exact'
+        ? exactMeansGivenVisible(this.parameters, data, layer)
+        : meansGivenVisible(this.parameters, data, layer, { ...options, method }),
+    );
+  }
+
+  /**
+   * The aggregated posterior of a hidden layer as a new data set, which is yours to free: for each row a drawn state of that
+   * layer (`passing: 'states'`, the default, with a `seed`) or its means (`'probabilities'`), with the labels and weights of
+   * the rows. It is what the next machine of a stack learns from. Throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`.
+   */
+  aggregatedPosterior(visible: Rows, options: AggregatedOptions): Dataset {
+    return this.#withData(visible, (data) => aggregatedPosterior(this.parameters, data, options));
+  }
+
+  /** @internal Rows as a data set for the length of a call. */
+  withRows<T>(rows: Rows, work: (data: Dataset) => T): T {
+    return this.#withData(rows, work);
+  }
+
+  /** Drawn states of an RBM's hidden units given visible rows, `[rows, units]`; `seed` is needed. Labels count as absent. */
   sampleHidden(visible: Rows, options: { readonly seed: number }): Float32Array<ArrayBuffer> {
     return this.#pass('sampleHidden()', visible, 'up', options);
   }
@@ -150,30 +195,44 @@ export class Model {
    * Means of the visible units after a pass of means to the top and back, `[rows, units]`; of a deep Boltzmann machine given
    * the means of the factorial posterior.
    */
-  reconstruct(visible: Rows, options: PosteriorOptions = {}): Float32Array<ArrayBuffer> {
+  reconstruct(visible: Rows, options: FactorialPosteriorOptions = {}): Float32Array<ArrayBuffer> {
     if (isDeepBoltzmannMachine(this.graph)) {
-      refuseUnknown('reconstruct()', options, posteriorOptionNames);
-      const how = readPosterior('reconstruct()', options);
+      refuseUnknown('reconstruct()', options, factorialPosteriorNames);
+      const how = readFactorialPosterior('reconstruct()', options);
       return this.#withData(visible, (data) => reconstructByMeanField(this.parameters, data, how));
     }
     refuseUnknown('reconstruct()', options, []);
     return this.#withData(visible, (data) => reconstruct(this.parameters, data));
   }
 
-  /** Free energy of an RBM's visible rows, `[rows]`, nats: `−log Σ_h e^−E(v, h)`. Throws `GRAPH_UNSUITABLE`. */
+  /**
+   * Energies of states of all units of a general Boltzmann machine, `[rows, units]` in the graph's order of layers, nats:
+   * `E(s) = −Σ b_i s_i − Σ_(pairs) w_ij s_i s_j`. Throws `GRAPH_UNSUITABLE`, `SHAPE_MISMATCH`.
+   */
+  energy(states: ArrayLike<number>): Float64Array {
+    return fieldEnergies(this.parameters, states);
+  }
+
+  /**
+   * Free energy of visible rows of an RBM, or of a general Boltzmann machine with at most 25 hidden units, `[rows]`, nats:
+   * `−log Σ_h e^−E(v, h)`. Throws `GRAPH_UNSUITABLE`.
+   */
   freeEnergy(visible: Rows): Float64Array {
+    if (isField(this.graph)) return this.#withData(visible, (data) => fieldFreeEnergies(this.parameters, data));
     checkEnergies(this.parameters, machineOf(this.graph, 'A free energy'), 'A free energy');
     return this.#withData(visible, (data) => freeEnergies(this.parameters, data, 0, true));
   }
 
   /**
    * The exact log Z of a restricted or deep Boltzmann machine, nats, by enumerating one side (of a deep one the layers of even
-   * or of odd index), or in closed form for two Gaussian layers; `length` is the
+   * or of odd index), or in closed form for two Gaussian layers, and of a general Boltzmann machine of at most 25 units by
+   * enumerating all; `length` is the
    * number of words of a document where the data are counts (default 1). Throws `GRAPH_UNSUITABLE` where both sides have
    * too many states or no finite number of them, and where the model cannot be normalised.
    */
   logPartition(options: { readonly length?: number } = {}): number {
     refuseUnknown('logPartition()', options, ['length']);
+    if (isField(this.graph) && !isDeepBoltzmannMachine(this.graph)) return fieldLogPartition(this.parameters);
     const length = integer('logPartition()', 'length', options.length ?? 1, { atLeast: 0, atMost: 2 ** 24 });
     return logPartition(this.parameters, length);
   }
@@ -201,12 +260,18 @@ export class Model {
   }
 
   /**
-   * The exact log-likelihood of visible rows, `[rows]`, nats: `−F(v) − log Z`; a log-density where they are real numbers, and
-   * given its length where a row is counts.
+   * The exact log-likelihood of visible rows, `[rows]`, nats: `−F(v) − log Z` of an RBM; a log-density where they are real
+   * numbers, and given its length where a row is counts. In a sigmoid belief net all states of at most 20 hidden units are
+   * enumerated; of a deep belief net of two machines it is `log Σ_h p(v | h) p2(h)`, for a first hidden layer of at most
+   * 65,536 states. Throws `GRAPH_UNSUITABLE`.
    */
   logLikelihood(visible: Rows): Float64Array {
+    if (isBeliefNet(this.graph))
+      return this.#withData(visible, (data) => enumeratedLogLikelihoods(this.parameters, data));
     if (isDeepBoltzmannMachine(this.graph))
       return this.#withData(visible, (data) => deepLogLikelihoods(this.parameters, data));
+    if (isPairOfMachines(this.graph))
+      return this.#withData(visible, (data) => stackLogLikelihoods(this.parameters, data));
     const layer = visibleLayerOf(this.graph);
     const { units } = layerOf(this.graph, layer);
     if (!unitType(units).countsDraws) {
@@ -229,25 +294,54 @@ export class Model {
    */
   logLikelihoodBound(visible: Rows, options: BoundOptions = {}): Float64Array {
     const where = 'logLikelihoodBound()';
-    refuseUnknown(where, options, ['logPartition', ...posteriorOptionNames]);
-    const how = readPosterior(where, options);
+    refuseUnknown(where, options, ['logPartition', ...factorialPosteriorNames]);
+    const how = readFactorialPosterior(where, options);
     const given = options.logPartition;
     const logZ = given === undefined ? undefined : finiteNumber(where, 'logPartition', given);
     return this.#withData(visible, (data) => logLikelihoodBounds(this.parameters, data, logZ, how));
   }
 
   /**
-   * Draws rows, `[rows, visible units]`, by Gibbs sampling in the topmost machine and one pass down, or in all layers of a
-   * deep Boltzmann machine.
+   * An estimate of the log-likelihood of rows of states of a sigmoid belief net by importance sampling from its recognition
+   * net, nats; on average below the truth, by less the more `particles`. Throws `GRAPH_UNSUITABLE`, `DATA_INVALID`.
+   */
+  importanceLogLikelihood(visible: Rows, options: ImportanceOptions): ImportanceEstimate {
+    return this.#withData(visible, (data) => importanceLogLikelihoods(this.parameters, data, options));
+  }
+
+  /** As `importanceLogLikelihood` of a data set, giving up the thread every 16 ms, or when `pause` does, asked before each row. */
+  importanceLogLikelihoodAsync(
+    data: Dataset,
+    options: ImportanceOptions,
+    pause: () => Promise<void> | undefined = slices(),
+  ): Promise<ImportanceEstimate> {
+    checkData(this.graph, visibleLayerOf(this.graph), data);
+    return importanceLogLikelihoodsAsync(this.parameters, data, options, pause);
+  }
+
+  /**
+   * The posterior of a sigmoid belief net's hidden units given rows of states: means of each hidden layer, `[rows, units]`,
+   * `exact` by enumeration, or by `gibbs`, `meanField` or the `recognition` net. Throws `GRAPH_UNSUITABLE`, `DATA_INVALID`.
+   */
+  posterior<Options extends PosteriorOptions>(visible: Rows, options: Options): PosteriorOf<Options> {
+    return this.#withData(visible, (data) => posterior(this.parameters, data, options));
+  }
+
+  /**
+   * Draws rows, `[rows, visible units]`: from a sigmoid belief net in one pass down or, with units clamped, by Gibbs sampling of
+   * the others; from a deep or general Boltzmann machine by Gibbs sampling of all units, from other models by Gibbs sampling
+   * in the topmost machine and one pass down, with `every` each chain over time, `[rows, sweeps / every, visible units]`.
    */
   sample(options: SampleOptions): Float32Array<ArrayBuffer> {
     return sample(this.parameters, options);
   }
 
   /**
-   * Rows of a restricted or deep Boltzmann machine with the numbers that `mask` leaves out drawn given the others, `[rows, units]`, each row by a chain of
-   * its own. `mask` says what is known: one number a unit for all rows alike, or `[rows, units]`; 0 is unknown, and what
-   * stands there is not read. Throws `GRAPH_UNSUITABLE`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
+   * Rows with the numbers that `mask` leaves out drawn given the others, `[rows, units]`, each row by a chain of its own whose
+   * limit is the model's own conditional distribution: of a restricted, deep or general Boltzmann machine by Gibbs sampling,
+   * of a deep belief net by Metropolis within Gibbs sampling, where a sweep costs a pass down for every `unitsTogether` hidden
+   * units. `mask` says what is known: one number a unit for all rows alike, or `[rows, units]`; 0 is unknown, and what stands
+   * there is not read. Throws `GRAPH_UNSUITABLE`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
    */
   conditional(visible: Rows, mask: ArrayLike<number>, options: ConditionalOptions): Float32Array<ArrayBuffer> {
     const layer = visibleLayerOf(this.graph);
@@ -273,8 +367,8 @@ export class Model {
   }
 
   /**
-   * Rows with what is missing in them (`known` of the data set) replaced by its expectation under an RBM given the rest,
-   * `[rows, units]`: averages over a chain for each row. Throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`.
+   * Rows with what is missing in them (`known` of the data set) replaced by its expectation given the rest, `[rows, units]`:
+   * averages over a chain for each row, as those of `conditional`. Throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`.
    */
   fillMissing(data: Dataset, options: FillOptions): Float32Array<ArrayBuffer> {
     checkData(this.graph, visibleLayerOf(this.graph), data);

@@ -17,6 +17,8 @@ export const purposes = {
   dropout: 10,
   swap: 11,
   missing: 12,
+  accept: 13,
+  posterior: 20,
 } as const;
 
 /** The two words of a seed, an integer from 0 to 2^53 − 1. */

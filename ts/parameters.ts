@@ -1,6 +1,8 @@
 /** The parameters of a model in the engine's memory, by their names in files. */
 
 import { WakesleepError } from './errors.js';
+import { canonicalJson } from './files/json.js';
+import { fingerprint } from './fingerprint.js';
 import {
   biasName,
   type Connection,
@@ -171,6 +173,12 @@ export class Parameters {
     withFloats(this.runtime, kept, (held) => weights.write(held.handle));
   }
 
+  /** A digest of the graph and every number. */
+  fingerprint(): string {
+    const graph = new TextEncoder().encode(canonicalJson(this.graph));
+    return fingerprint([graph, ...this.specs.map(({ name }) => new Uint8Array(this.read(name).buffer))]);
+  }
+
   /** Draws the weights of every connection: normal, mean 0, standard deviation `scale`; biases stay zero. */
   initialise(seed: number, scale: number): void {
     this.graph.connections.forEach((connection, index) => {
@@ -209,6 +217,12 @@ export class Parameters {
     );
   }
 
+  /** The sides of a parameter as it is in memory: `[units]`, or `[upper, lower]`, whichever way round files have it. */
+  sidesOf(name: string): [number, number?] {
+    const shape = [...this.specOf(name).shape] as [number, number?];
+    return this.transposed.has(name) ? (shape.reverse() as [number, number?]) : shape;
+  }
+
   /** The numbers themselves, until the memory grows: vectors as they are, weights in panels of 16 upper units. */
   view(name: string): { readonly values: Float32Array; at(row: number, column?: number): number } {
     const { shape } = this.specOf(name);
@@ -227,7 +241,7 @@ export class Parameters {
 }
 
 /** `[rows, columns]`, row-major, the other way round. */
-function transpose(values: ArrayLike<number>, rows: number): Float32Array<ArrayBuffer> {
+export function transpose(values: ArrayLike<number>, rows: number): Float32Array<ArrayBuffer> {
   const columns = values.length / rows;
   return Float32Array.from({ length: values.length }, (_, place) => {
     return values[(place % rows) * columns + Math.floor(place / rows)]!;

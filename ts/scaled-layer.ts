@@ -79,6 +79,12 @@ export class ScaledLayer {
     if (moved) this.derive();
   }
 
+  /** Whether every standard deviation, and the inverse of each, is a number that is finite. */
+  hasFiniteDeviations(): boolean {
+    const vectors = [this.sigma, this.inverseSigma];
+    return vectors.every((vector) => vector.floats().subarray(0, this.units).every(Number.isFinite));
+  }
+
   /** Derives everything from the parameters, after one of them was written. */
   refresh(): void {
     const { kernels } = this.runtime;

@@ -67,6 +67,7 @@ describe('--json prints JSON lines and nothing else', () => {
     const recipes = jsonLines(ended);
     expect(recipes.map(({ name }) => name)).toEqual([
       'digits-tiny',
+      'bars-and-stripes',
       'mnist-rbm',
       'mnist-dbn',
       'mnist-rbm-likelihood',
@@ -76,10 +77,23 @@ describe('--json prints JSON lines and nothing else', () => {
       'patches-relu',
       'counts-tallies',
       'counts-topics',
+      'explaining-away',
+      'mnist-sbn',
+      'infinite-net',
     ]);
     for (const recipe of recipes) {
       for (const key of ['title', 'reproduces', 'published', 'takes']) expect(recipe[key]).toMatch(/\w/);
     }
+  });
+
+  it('a demonstration', async () => {
+    const out = join(folder, 'demonstrated');
+    const ended = await wakesleep(['train', 'explaining-away', '--json', '--threads', '1', '--out', out]);
+    const [shown] = jsonLines(ended);
+    expect(shown).toMatchObject({ type: 'shown', name: 'explaining-away', pictures: [join(out, 'posterior.svg')] });
+    const refused = await wakesleep(['train', 'explaining-away', '--set', 'seed=3']);
+    expect(refused).toMatchObject({ status: 2 });
+    expect(refused.stderr).toContain('explaining-away trains nothing, so `--set` means nothing to it');
   });
 
   it('train', async () => {
@@ -129,6 +143,29 @@ describe('sample, classify and show', () => {
     expect(png!.subarray(1, 4).toString('latin1')).toBe('PNG');
   });
 
+  it('sample shows chains over time: what each would be had it ended there', async () => {
+    const draw = async (name: string, ...options: string[]) => {
+      const out = join(folder, name);
+      const ended = await wakesleep(['sample', model, '--rows', '3', '--clamp', 'label=3', ...options, '--out', out]);
+      expect(ended.status).toBe(0);
+      return { bytes: readFileSync(out), ended, out };
+    };
+    const values = ({ bytes }: { bytes: Buffer }) => new Float32Array(bytes.buffer.slice(bytes.byteOffset + 128));
+    const { ended, out, ...chains } = await draw('chains.npy', '--sweeps', '6', '--every', '2');
+    expect(ended.stdout).toBe(`3 chains, each after every 2 of 6 sweeps (seed 1), are in ${out}.\n`);
+    expect(chains.bytes.subarray(0, 128).toString('latin1')).toContain("'shape': (3, 3, 144)");
+    for (const [snapshot, sweeps] of [2, 4, 6].entries()) {
+      const alone = values(await draw(`after-${sweeps}.npy`, '--sweeps', String(sweeps)));
+      for (let row = 0; row < 3; row += 1) {
+        const place = (3 * row + snapshot) * 144;
+        expect(values(chains).subarray(place, place + 144)).toEqual(alone.subarray(144 * row, 144 * (row + 1)));
+      }
+    }
+    // A line for each chain: as many tiles across as there are snapshots, twice as large, with gaps of one pixel.
+    const { bytes } = await draw('chains.png', '--sweeps', '8', '--every', '2');
+    expect([bytes.readUInt32BE(16), bytes.readUInt32BE(20)]).toEqual([4 * 25 + 1, 3 * 25 + 1]);
+  });
+
   it('sample reads a checkpoint too', async () => {
     const out = join(folder, 'checkpoint.npy');
     const checkpoint = join(run, 'checkpoint.safetensors');
@@ -166,8 +203,9 @@ describe('sample, classify and show', () => {
     expect(status).toBe(0);
     expect(stdout).toContain('seed 3, 15 updates, SHA-256 ');
     expect(stdout).toMatch(/^visible {4}144 binary units$/m);
+    expect(stdout).toMatch(/^visible-h1 tied {7}144 × 16$/m);
     expect(stdout).toMatch(/^connections\.visible-h1\.weight +16 × 144 /m);
-    expect(namesIn(out)).toEqual(['filters.png', 'generated.png']);
+    expect(namesIn(out)).toEqual(['filters.png', 'generated.png', 'graph.svg']);
   });
 });
 
@@ -182,7 +220,7 @@ describe('refusals are sentences with status 2', () => {
     ],
     [
       ['train', 'x'],
-      'There is no recipe called "x"; there are digits-tiny, mnist-rbm, mnist-dbn, mnist-rbm-likelihood, mnist-dbm-quick, mnist-dbm, patches, patches-relu, counts-tallies, counts-topics. A configuration\'s file ends in .json.',
+      'There is no recipe called "x"; there are digits-tiny, bars-and-stripes, mnist-rbm, mnist-dbn, mnist-rbm-likelihood, mnist-dbm-quick, mnist-dbm, patches, patches-relu, counts-tallies, counts-topics, explaining-away, mnist-sbn, infinite-net. A configuration\'s file ends in .json.',
     ],
     [['train', 'digits-tiny', '--threads', '1000'], '`threads` must be an integer from 1 to 64; got 1000.'],
     [['train', 'digits-tiny', '--threads', 'many'], '`threads` must be "auto" or an integer from 1 to 64; got "many".'],
@@ -208,6 +246,11 @@ describe('refusals are sentences with status 2', () => {
     ],
     [['sample', model, '--out', 'a.png', '--clamp', 'label=10'], '`label` must be an integer from 0 to 9; got 10.'],
     [['sample', model, '--out', 'a.png', '--rows', '0'], '`rows` must be an integer of at least 1; got 0.'],
+    [
+      ['sample', model, '--out', 'a.png', '--sweeps', '10', '--every', '3'],
+      '`every` must be a divisor of `sweeps`, which is 10; got 3.',
+    ],
+    [['sample', model, '--out', 'a.png', '--every', '0'], '`every` must be an integer of at least 1; got 0.'],
     [['sample', model, '--out', 'a.png', '--width', '7'], '144 visible units do not fill a picture 7 pixels wide.'],
     [
       ['classify', model, 'digits-tiny:tst'],
@@ -251,7 +294,7 @@ describe('failures are sentences with status 1', () => {
     ],
     [
       ['classify', model, 'nothing.idx'],
-      'nothing.idx cannot be read as data: there is no such file. Give the path of an idx file, or one of mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, tallies:train, tallies:test, topics:train, topics:test.',
+      'nothing.idx cannot be read as data: there is no such file. Give the path of an idx file, or one of mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, patches-normalised:train, patches-normalised:test, tallies:train, tallies:test, topics:train, topics:test, bars-and-stripes:train, bars-and-stripes:test.',
     ],
   ])('%j', async (args, words) => {
     expect(await wakesleep(args, { cwd: folder })).toEqual({

@@ -99,10 +99,12 @@ export function namesIn(folder: string): string[] {
 
 /** What a finished run leaves. */
 export const RUN_FILES = [
+  'chains.png',
   'checkpoint.safetensors',
   'filters.png',
   'generated.png',
   'metrics.jsonl',
+  'metrics.svg',
   'model.safetensors',
   'reconstructions.png',
   'run.json',

@@ -1,10 +1,24 @@
 /** Configurations: what is completed, and the sentence for everything that is refused. */
 import { describe, expect, it } from 'vitest';
 import { withAssignments } from '../../dist/cli/set.js';
-import { configurationJsonSchema, parseConfiguration, readConfiguration } from '../../dist/config.js';
-import { recipes } from '../../dist/recipes/index.js';
+import {
+  type ConfigurationInput,
+  configurationJsonSchema,
+  isStudy,
+  parseConfiguration,
+  readConfiguration,
+  readStudy,
+} from '../../dist/config.js';
+import { recipes as all } from '../../dist/recipes/index.js';
 
-const tiny = recipes.find(({ name }) => name === 'digits-tiny')!.configuration;
+/** Those that train a model. */
+const recipes = all.flatMap((recipe) => ('configuration' in recipe ? [recipe] : []));
+
+/** The configuration of a recipe that is a single run. */
+const configurationOf = (name: string) =>
+  recipes.find((recipe) => recipe.name === name)!.configuration as ConfigurationInput;
+
+const tiny = configurationOf('digits-tiny');
 
 /** The sentence for a recipe with an assignment. */
 function refusal(...assignments: string[]): string {
@@ -19,9 +33,14 @@ function refusal(...assignments: string[]): string {
 
 describe('every recipe', () => {
   it.each(recipes.map((recipe) => [recipe.name, recipe] as const))('%s is a whole configuration', (_, recipe) => {
-    const { configuration, graph } = readConfiguration(recipe.configuration);
-    expect(readConfiguration(JSON.parse(JSON.stringify(configuration)))).toEqual({ configuration, graph });
-    expect(configuration.checkpointSeconds).toBe(30);
+    const given = recipe.configuration;
+    const read = isStudy(given)
+      ? readStudy(given, (configuration) => configuration).variants
+      : [readConfiguration(given)];
+    for (const { configuration, graph } of read) {
+      expect(readConfiguration(JSON.parse(JSON.stringify(configuration)))).toEqual({ configuration, graph });
+      expect(configuration.checkpointSeconds).toBe(30);
+    }
   });
 });
 
@@ -51,7 +70,7 @@ describe('--set', () => {
     ['modell.x=1', 'The configuration has no key `modell`; did you mean `model`?'],
     [
       '__proto__.x=1',
-      'The configuration has no key `__proto__`; it takes `seed`, `weightScale`, `data`, `model`, `train`, `evaluate`, `checkpointSeconds`.',
+      'The configuration has no key `__proto__`; it takes `seed`, `weightScale`, `data`, `model`, `train`, `monitor`, `evaluate`, `checkpointSeconds`.',
     ],
     ['train.0.phases.7.epochs=1', '`train.0.phases` is a list of 3, counted from 0; it has no `7`.'],
     ['train.first.epochs=1', '`train` is a list of 1, counted from 0; it has no `first`.'],
@@ -86,12 +105,12 @@ describe('values', () => {
     ],
     [
       'train.0.type=greddy',
-      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "deepBoltzmannLearning", "exactGradient", "expectationMaximisation" or "greedy"; got "greddy". Did you mean "greedy"?',
+      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "deepBoltzmannLearning", "exactGradient", "expectationMaximisation", "boltzmannLearning", "wakeSleep", "reweightedWakeSleep", "monteCarloEM", "variationalEM" or "greedy"; got "greddy". Did you mean "greedy"?',
     ],
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     [
       'data.name=mnits',
-      '`data.name` must be "mnist", "digits-tiny", "patches", "tallies", "topics" or "files"; got "mnits". Did you mean "mnist"?',
+      '`data.name` must be "mnist", "digits-tiny", "patches", "patches-normalised", "tallies", "topics", "bars-and-stripes" or "files"; got "mnits". Did you mean "mnist"?',
     ],
     ['data.heldOut=-5', '`data.heldOut` must be an integer of at least 0; got -5.'],
     ['data.name=files', '`data.images` must be a string; it is missing.'],
@@ -99,7 +118,7 @@ describe('values', () => {
     ['seed=12x', '`seed` must be an integer; got "12x".'],
     [
       'evaluate=["testEror"]',
-      '`evaluate.0` must be "testError", "heldOutError", "testLikelihood", "gaussianBaselines", "recognisedSamples" or "smoothFilters"; got "testEror". Did you mean "testError"?',
+      '`evaluate.0` must be "testError", "heldOutError", "testLikelihood", "gaussianBaselines", "recognisedSamples", "smoothFilters" or "edgeFilters"; got "testEror". Did you mean "testError"?',
     ],
     ['evaluate=["heldOutError"]', '`evaluate` asks for heldOutError, which needs rows in `data.heldOut`.'],
     [
@@ -126,7 +145,7 @@ describe('values', () => {
     );
     const noLabels = {
       ...(withAssignments(tiny, []) as object),
-      model: recipes[1]!.configuration.model,
+      model: configurationOf('mnist-rbm').model,
       train: [{ type: 'contrastiveDivergence' }],
     };
     expect(() => readConfiguration(noLabels)).toThrow(

@@ -1,8 +1,8 @@
 /** `wakesleep score`: the numbers of the API, with what they are worth, and intensities never scored as they are. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bernoulli, type Engine, load, type Model, rbm } from 'wakesleep';
+import { bernoulli, type Engine, load, type Model, rbm, sigmoidBeliefNet } from 'wakesleep';
 import { resolveData } from '../../dist/data/named.js';
 import { temporaryFolder, wakesleep } from './command.js';
 
@@ -50,11 +50,23 @@ describe('score gives', () => {
     expect((await scored('--method', 'free-energy')).mean).toBe(-mean(model.freeEnergy(data)));
   });
 
+  it('importance-sampled likelihoods of a belief net, with how many particles they took', async () => {
+    const net = engine.create(sigmoidBeliefNet({ visible: bernoulli(144), hidden: [bernoulli(3)] }), { seed: 3 });
+    const file = join(folder, 'net.safetensors');
+    writeFileSync(file, net.toBytes());
+    const asked = ['score', file, 'digits-tiny:test', ...one, '--method', 'importance', '--particles', '9'];
+    const said = JSON.parse((await wakesleep(asked)).stdout);
+    const { mean: wanted, standardError } = net.importanceLogLikelihood(await binarised(1), { particles: 9, seed: 1 });
+    expect(said).toMatchObject({ mean: wanted, standardError, particles: 9, warnings: [] });
+    net.free();
+  });
+
   it('annealed estimates, with a bracket that holds the exact number', async () => {
     const annealed = ['--method', 'ais', '--chains', '200', '--temperatures', '400', '--reverse', '--sweeps', '200'];
     const said = await scored(...annealed);
     const exact = mean(model.logLikelihood(await binarised(1)));
     expect(Math.abs(said.mean - exact)).toBeLessThan(4 * said.estimate.standardError);
+    expect(said.estimate).not.toHaveProperty('state');
     expect(said.low).toBeLessThan(said.mean);
     expect(said.high).toBeGreaterThan(said.mean);
     expect(said.bracket.width).toBeLessThan(1);
@@ -71,6 +83,64 @@ describe('score gives', () => {
   });
 });
 
+describe('score --method ais --state', () => {
+  const ais = ['--method', 'ais', '--chains', '400', '--temperatures', '4000'];
+  const ask = ['score', path, 'digits-tiny:test', ...one, ...ais];
+
+  it('interrupted, keeps the chains that are done, and goes on to the same numbers', async () => {
+    const state = join(folder, 'chains.json');
+    const whole = await wakesleep(ask);
+    const stopped = await wakesleep([...ask, '--state', state], {
+      send: { signal: 'SIGINT', whenSaid: 'annealing, forward: 50 %' },
+    });
+    expect(stopped.status).toBe(130);
+    expect(stopped.stderr).toMatch(
+      /[123]00 finished chains are in .*chains\.json; the same command with `--resume` goes on from there\./,
+    );
+    const done = JSON.parse(readFileSync(state, 'utf8')).forward.logWeights.length;
+    expect(done).toBeGreaterThanOrEqual(100);
+    expect(done).toBeLessThan(400);
+    const resumed = await wakesleep([...ask, '--state', state, '--resume']);
+    expect(resumed.status).toBe(0);
+    expect(resumed.stdout).toBe(whole.stdout);
+    // It does not begin again: what is said first is a share beyond the chains that were kept.
+    expect(resumed.stderr).not.toContain('annealing, forward: 10 %');
+    expect(resumed.stderr).toMatch(/annealing, forward: [3-9]0 %, ([\d.]+ s left|starting)\n/);
+  });
+
+  it('refuses a file without --resume, chains of other options, and files that hold none', async () => {
+    const state = join(folder, 'kept.json');
+    const few = [
+      'score',
+      path,
+      'digits-tiny:test',
+      ...one,
+      '--method',
+      'ais',
+      '--chains',
+      '100',
+      '--temperatures',
+      '20',
+    ];
+    expect((await wakesleep([...few, '--state', state])).status).toBe(0);
+    const refused = async (...args: string[]) => {
+      const { status, stderr } = await wakesleep([...few, ...args]);
+      return `${status} ${stderr.trimEnd().split('\n').at(-1)}`;
+    };
+    expect(await refused('--state', state)).toBe(
+      `2 ${state} keeps the chains of an estimate already; give \`--resume\` to go on from it, or another name.`,
+    );
+    expect(await refused('--state', state, '--resume', '--seed', '2')).toBe(
+      '2 The chains to go on from had another `seed`: 1 there, 2 here.',
+    );
+    expect(await refused('--resume')).toBe('2 `--resume` needs `--state FILE`, the file that keeps the chains.');
+    writeFileSync(state, '{"forward":[1,2]}');
+    expect(await refused('--state', state, '--resume')).toBe(
+      `1 ${state} cannot be used: it is not the state of an estimate.`,
+    );
+  });
+});
+
 describe('score refuses', () => {
   it.each([
     [
@@ -81,7 +151,7 @@ describe('score refuses', () => {
     [
       ['--method', 'exakt'],
       2,
-      '`method` must be "exact", "ais", "free-energy" or "pseudo"; got "exakt". Did you mean "exact"?',
+      '`method` must be "exact", "ais", "importance", "free-energy" or "pseudo"; got "exakt". Did you mean "exact"?',
     ],
     [['--binarise', 'round'], 2, '`binarise` must be "sample", "threshold" or "none"; got "round".'],
     [['--method', 'ais', '--chains', '0'], 2, '`chains` must be an integer from 1 to 1000000; got 0.'],

@@ -1,5 +1,5 @@
 /** Training through the command: the same bits whatever computes them, and what a run leaves behind. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSafetensors } from 'wakesleep';
@@ -82,7 +82,7 @@ describe("a run's folder", () => {
       resumedAt: [],
       model: { sha256: sha256Of(join(out, 'model.safetensors')), updates: 15 },
       evaluation: { testRows: 200 },
-      pictures: ['filters.png', 'reconstructions.png', 'generated.png'],
+      pictures: ['filters.png', 'reconstructions.png', 'generated.png', 'chains.png', 'metrics.svg'],
     });
     expect(Object.keys(run.evaluation as object)).toEqual([
       'testErrors',
@@ -96,7 +96,9 @@ describe("a run's folder", () => {
   it('says at the end what was reached, where the pictures are, and what to try next', async () => {
     const { stdout, stderr } = await wakesleep(['train', small, '--out', join(folder, 'said'), '--seed', '11']);
     expect(stdout).toMatch(/^Test error +[\d.]+ % \(\d+ of 200 digits\)$/m);
-    expect(stdout).toMatch(/^Pictures +\S+filters\.png, \S+reconstructions\.png, \S+generated\.png$/m);
+    expect(stdout).toMatch(
+      /^Pictures +\S+filters\.png, \S+reconstructions\.png, \S+generated\.png, \S+chains\.png, \S+metrics\.svg$/m,
+    );
     expect(stdout).toMatch(/^Try next +npx wakesleep sample \S+model\.safetensors --clamp label=3 --out threes\.png$/m);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1 + 3);
   });
@@ -132,5 +134,53 @@ describe("a run's folder", () => {
     expect(other.stderr).toBe(
       `${folder} is not empty and holds no run of wakesleep; give another folder with \`--out\`.\n`,
     );
+  });
+});
+
+describe('graphs that are no stacks', () => {
+  const visible = { type: 'bernoulli', units: 144 };
+  const hidden = { type: 'bernoulli', units: 6 };
+  const pictures = ['filters.png', 'reconstructions.png', 'generated.png', 'chains.png', 'metrics.svg'];
+  const without = (name: string) => pictures.filter((picture) => picture !== name);
+  const machine = { type: 'contrastiveDivergence', epochs: 1 };
+
+  it.each([
+    [
+      'a deep Boltzmann machine',
+      { type: 'deepBoltzmannMachine', visible, hidden: [hidden, hidden] },
+      { type: 'greedy', phases: [machine, machine, { type: 'deepBoltzmannLearning', epochs: 1 }] },
+      pictures,
+    ],
+    [
+      'a general Boltzmann machine',
+      { type: 'boltzmannMachine', visible, hidden },
+      { type: 'boltzmannLearning', epochs: 1, chains: 10 },
+      without('reconstructions.png'),
+    ],
+    [
+      'a belief net',
+      { type: 'sigmoidBeliefNet', visible, hidden: [hidden], recognition: true },
+      { type: 'wakeSleep', epochs: 1 },
+      without('chains.png'),
+    ],
+  ])('%s ends with the pictures that there are of it', async (name, model, algorithm, wanted) => {
+    const path = join(folder, `${name}.json`);
+    const configuration = { seed: 3, data: { name: 'digits-tiny' }, model, train: [algorithm], evaluate: [] };
+    writeFileSync(path, JSON.stringify(configuration));
+    const out = join(folder, name);
+    expect(await wakesleep(['train', path, '--out', out])).toMatchObject({ status: 0 });
+    expect(runOf(out)).toMatchObject({ status: 'finished', pictures: wanted });
+    expect(namesIn(out)).toEqual(expect.arrayContaining(wanted));
+  });
+
+  it('the likelihood of a deep Boltzmann machine is called a lower bound', async () => {
+    const model = { type: 'deepBoltzmannMachine', visible, hidden: [hidden, hidden] };
+    const train = [{ type: 'deepBoltzmannLearning', epochs: 1, centring: true }];
+    const path = join(folder, 'bound.json');
+    const configuration = { seed: 3, data: { name: 'digits-tiny' }, model, train, evaluate: ['testLikelihood'] };
+    writeFileSync(path, JSON.stringify(configuration));
+    const { status, stdout } = await wakesleep(['train', path, '--out', join(folder, 'bound')]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Test likelihood .* nats a row, binarised by sampling once \(lower bound, log Z exact\)$/m);
   });
 });

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Engine, load } from 'wakesleep';
 import { drawTallies, drawTopics, TALLY_TRIALS } from '../../dist/data/counts.js';
 import { resolveData } from '../../dist/data/named.js';
-import { drawPatches, PATCH_SIDE } from '../../dist/data/patches.js';
+import { drawNormalisedPatches, drawPatches, PATCH_SIDE } from '../../dist/data/patches.js';
 import { gaussianBaselines } from '../../dist/evaluate/gaussian-baselines.js';
+import { barsAndStripesDraws } from '../reference/bars-and-stripes.js';
 import { randomSource } from '../reference/random.js';
 
 let engine: Engine;
@@ -19,6 +20,8 @@ const sha256 = (values: Float32Array) => createHash('sha256').update(values).dig
 it.each([
   ['patches:train', 10_000, '3aca705e70f28ac6'],
   ['patches:test', 2000, '75f222ff85b01210'],
+  ['patches-normalised:train', 10_000, '028025fe8d64a537'],
+  ['patches-normalised:test', 2000, '79d6fc782a38751a'],
   ['topics:train', 5000, 'a55b86a950a09988'],
   ['tallies:test', 1000, '942790fd36f84da2'],
 ])('%s has the same bytes on every host', async (name, rows, digest) => {
@@ -61,6 +64,29 @@ describe('patches', () => {
   });
 });
 
+it('normalised patches have about one contrast, and pixels that go with near neighbours but not with far ones', () => {
+  const patches = drawNormalisedPatches('test');
+  const pixels = PATCH_SIDE * PATCH_SIDE;
+  /** Mean product of pixels a distance apart along a line. */
+  const product = (distance: number) => {
+    let [sum, count] = [0, 0];
+    for (let place = 0; place < patches.length; place += 1) {
+      if ((place % PATCH_SIDE) + distance >= PATCH_SIDE) continue;
+      sum += patches[place]! * patches[place + distance]!;
+      count += 1;
+    }
+    return sum / count;
+  };
+  expect(product(1) / product(0)).toBeGreaterThan(0.5);
+  expect(Math.abs(product(6) / product(0))).toBeLessThan(0.2);
+  const contrasts = Array.from({ length: patches.length / pixels }, (_, row) =>
+    Math.sqrt(patches.subarray(row * pixels, (row + 1) * pixels).reduce((sum, x) => sum + x * x, 0) / pixels),
+  );
+  // c / (c + 0.1) is below 1, and above a half where the contrast c is above 0.1.
+  expect(Math.max(...contrasts)).toBeLessThan(1);
+  expect(contrasts.filter((contrast) => contrast > 0.5).length / contrasts.length).toBeGreaterThan(0.9);
+});
+
 it('documents have 60 to 140 words of at most three lines, tallies up to 8', () => {
   const topics = drawTopics('test');
   for (let row = 0; row < 100; row += 1) {
@@ -69,6 +95,18 @@ it('documents have 60 to 140 words of at most three lines, tallies up to 8', () 
     expect(words).toBeLessThanOrEqual(140);
   }
   expect(Math.max(...drawTallies('test'))).toBe(TALLY_TRIALS);
+});
+
+it('bars and stripes are every draw once, as the oracle has them, for training and test', async () => {
+  const wanted = barsAndStripesDraws()
+    .map((row) => row.join(''))
+    .sort();
+  for (const split of ['train', 'test']) {
+    const { images, rows, width, height } = await resolveData(`bars-and-stripes:${split}`);
+    expect([rows, width, height]).toEqual([16, 3, 3]);
+    const drawn = Array.from({ length: rows }, (_, row) => [...images.subarray(9 * row, 9 * row + 9)].join(''));
+    expect(drawn.sort()).toEqual(wanted);
+  }
 });
 
 it('Gaussian baselines are the densities of the Gaussians that fit', () => {

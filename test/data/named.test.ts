@@ -87,17 +87,20 @@ describe('any idx file by its path', () => {
 describe('data that cannot be had are refused in words', () => {
   it('an unknown set or split', async () => {
     expect(dataNames()).toEqual(
-      ['mnist', 'digits-tiny', 'patches', 'tallies', 'topics'].flatMap((set) => [`${set}:train`, `${set}:test`]),
+      ['mnist', 'digits-tiny', 'patches', 'patches-normalised', 'tallies', 'topics'].flatMap((set) => [
+        `${set}:train`,
+        `${set}:test`,
+      ]),
     );
     const words = ['mnist:trian', 'mnist', 'mnist:', 'cifar:train', 'constructor:train'].map((name) =>
       refusalOf(() => resolveData(name)),
     );
     expect(await Promise.all(words)).toEqual([
       'OPTION_INVALID: There are no data called "mnist:trian"; did you mean mnist:train?',
-      'OPTION_INVALID: There are no data called "mnist"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, tallies:train, tallies:test, topics:train, topics:test.',
-      'OPTION_INVALID: There are no data called "mnist:"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, tallies:train, tallies:test, topics:train, topics:test.',
-      'OPTION_INVALID: There are no data called "cifar:train"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, tallies:train, tallies:test, topics:train, topics:test.',
-      'OPTION_INVALID: There are no data called "constructor:train"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, tallies:train, tallies:test, topics:train, topics:test.',
+      'OPTION_INVALID: There are no data called "mnist"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, patches-normalised:train, patches-normalised:test, tallies:train, tallies:test, topics:train, topics:test.',
+      'OPTION_INVALID: There are no data called "mnist:"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, patches-normalised:train, patches-normalised:test, tallies:train, tallies:test, topics:train, topics:test.',
+      'OPTION_INVALID: There are no data called "cifar:train"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, patches-normalised:train, patches-normalised:test, tallies:train, tallies:test, topics:train, topics:test.',
+      'OPTION_INVALID: There are no data called "constructor:train"; the names are mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, patches-normalised:train, patches-normalised:test, tallies:train, tallies:test, topics:train, topics:test.',
     ]);
   });
 

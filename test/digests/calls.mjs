@@ -22,9 +22,11 @@ export function digests(runtime) {
   calls.biases();
   calls.options();
   calls.exact();
+  calls.beliefNets();
   calls.realUnits();
   calls.variances();
   calls.exactReal();
+  calls.fields();
   return calls.found;
 }
 
@@ -121,6 +123,7 @@ const REAL_KINDS = [
 ];
 const BINARISE = 3;
 const TRAIN = 4;
+const POSTERIOR = 20;
 const INITIAL = 1;
 
 class Calls {
@@ -250,6 +253,15 @@ class Calls {
       this.kernels.elementwise(index, values);
       this.hashFloats(name, values);
     }
+    const sevenths = (first) => this.buffer(Float64Array.from({ length: 4096 }, (_, i) => (first + i) / 7));
+    for (const [index, [name, first]] of [
+      ['double exp', -2048],
+      ['double log', 1],
+    ].entries()) {
+      const values = sevenths(first);
+      this.kernels.elementwiseDoubles(index, values);
+      this.hashDoubles(name, ...this.view(values, Float64Array));
+    }
   }
 
   gathering() {
@@ -345,9 +357,15 @@ class Calls {
       const offset = this.padded(floats(48, GROUPED, 'signed'));
       tempered.settleTempered(Float32Array.of(0.5), offset, true, kind, size, KEEP.means, true, this.stream);
       const copied = this.kernels.Activity.create(ROWS, GROUPED);
-      copied.copyRows(tempered, Uint32Array.of(4, 2, 9));
+      copied.copyRows(tempered, Uint32Array.of(4, 2, 9), 0);
+      const given = this.activity(ROWS, GROUPED, floats(41, ROWS * GROUPED, 'signed'));
+      const logs = this.zeros(ROWS * 8);
+      for (const lists of [true, false]) given.addLogProbability(tempered, lists, kind, size, logs);
+      this.hashDoubles(`log probability ${name}`, ...this.view(logs, Float64Array));
       this.hashLists(`settle tempered ${name}`, tempered);
       this.hashLists(`copy rows ${name}`, copied);
+      copied.copyRows(tempered, Uint32Array.of(1, 0), 3);
+      this.hashLists(`append rows ${name}`, copied);
       const known = this.buffer(Uint8Array.from({ length: ROWS * GROUPED }, (_, k) => Number(k % 3 !== 0)));
       const reversed = this.buffer(Uint32Array.from({ length: ROWS }, (_, row) => ROWS - 1 - row));
       const completed = this.activity(ROWS, GROUPED, floats(88, ROWS * GROUPED, 'unit'));
@@ -490,6 +508,44 @@ class Calls {
     this.hash(name, (hash) => hash.floats(this.view(w)).floats(this.view(v)).doubles(outcomes));
   }
 
+  /** Forty units of three colours, joined in pairs that are 1, 4 and 7 apart. */
+  fields() {
+    const [units, pairs] = [40, 108];
+    const colours = this.buffer(Uint32Array.from({ length: units }, (_, unit) => unit % 3));
+    const joined = [1, 4, 7].flatMap((apart) =>
+      Array.from({ length: units - apart }, (_, unit) => [unit, unit + apart]).flat(),
+    );
+    const field = this.kernels.Field.create(colours, units, this.buffer(Uint32Array.from(joined)), pairs);
+    field.gather();
+    field.set(this.buffer(floats(111, units, 'signed')), this.buffer(floats(112, pairs, 'signed')));
+    for (const [chains, quads] of [
+      [1, false],
+      [6, true],
+    ]) {
+      const states = this.kernels.FieldChains.create(field, chains, quads);
+      states.write(field, this.buffer(floats(113, chains * units, 'binary')));
+      states.hold(field, this.buffer(bytes(114, chains * units)));
+      states.start(field, this.stream);
+      states.draw(field, 5, 0.75, this.stream, true);
+      const out = this.zeros(chains * units * 4);
+      states.read(field, out);
+      this.hashFloats(`field draw ${chains}`, out);
+      states.relax(field, 2, 1, 0.25);
+      states.means(field, 1, out);
+      this.hashFloats(`field means ${chains}`, out);
+      if (!quads) continue;
+      const [products, means] = [this.zeros(pairs * 4), this.zeros(units * 4)];
+      states.addStatistics(field, floats(115, chains, 'unit'), products, means);
+      this.hashFloats('field statistics', products, means);
+    }
+    const free = this.buffer(Uint8Array.from({ length: units }, (_, unit) => Number(unit < 9)));
+    const rows = this.buffer(floats(116, 3 * units, 'binary'));
+    const [logs, averages] = [this.zeros(3 * 8), this.zeros((units + pairs) * 8)];
+    field.logSums(free, rows, 3, logs);
+    field.averages(free, rows, this.buffer(Float64Array.of(0.5, 0.25, 0.25)), logs, 3, averages);
+    this.hashDoubles('field exact', ...this.view(logs, Float64Array), ...this.view(averages, Float64Array));
+  }
+
   biases() {
     const a = this.ones(ROWS, LOWER, floats(61, ROWS * LOWER, 'binary'));
     const b = this.ones(ROWS, LOWER, floats(62, ROWS * LOWER, 'binary'));
@@ -520,6 +576,44 @@ class Calls {
     ];
     const expectations = out.flatMap((buffer) => Array.from(this.view(buffer, Float64Array)));
     this.hashDoubles('exact', ...logPartitions, ...expectations);
+  }
+
+  beliefNets() {
+    const [sizes, rows] = [Uint32Array.of(4, 14, 5), 3];
+    const units = sizes.reduce((sum, size) => sum + size, 0);
+    const net = this.kernels.BeliefNet.create(sizes, this.buffer(floats(101, units, 'signed')));
+    net.join(0, 1, this.buffer(floats(102, 4 * 14, 'signed')));
+    net.join(1, 2, this.buffer(floats(103, 14 * 5, 'signed')));
+    net.join(0, 2, this.buffer(floats(104, 4 * 5, 'signed')));
+    const clamped = Uint8Array.from({ length: units }, (_, unit) => Number(unit >= 18));
+    const start = floats(105, rows * units, 'binary');
+    const doubles = (count) => this.zeros(count * 8);
+    const read = (buffer) => this.view(buffer, Float64Array);
+    for (const [name, layers] of [
+      ['units', false],
+      ['layers', true],
+    ]) {
+      const held = this.buffer(clamped.slice().fill(1, 5, 9));
+      const [states, sums] = [this.buffer(start), doubles(rows * units)];
+      const stream = this.streamOf(POSTERIOR, 0, 3, 0);
+      net.gibbs(held, states, sums, layers, stream, 2, 5, true);
+      this.hash(`belief gibbs ${name}`, (hash) => hash.floats(this.view(states)).doubles(read(sums)));
+    }
+    const held = this.buffer(clamped.slice().fill(1, 4, 14));
+    const out = [doubles(rows * units), doubles(rows), doubles(rows << 8)];
+    net.posterior(held, this.buffer(start), ...out);
+    this.hash('belief posterior', (hash) => {
+      for (const buffer of out) hash.doubles(read(buffer));
+    });
+    for (const [name, atOnce] of [
+      ['in turn', false],
+      ['at once', true],
+    ]) {
+      const begin = Float64Array.from(start, (state, place) => (clamped[place % units] === 0 ? 0.25 : state));
+      const [means, bounds] = [this.buffer(begin), doubles(rows)];
+      net.meanField(this.buffer(clamped), means, 4, atOnce, bounds);
+      this.hash(`belief mean field ${name}`, (hash) => hash.doubles(read(means)).doubles(read(bounds)));
+    }
   }
 
   realUnits() {

@@ -3,7 +3,21 @@
  * comparisons need. Nothing here computes anything of a model.
  */
 
-import { bernoulli, deepBeliefNet, type Engine, type Graph, type Model, rbm, softmax, type Units } from 'wakesleep';
+import {
+  bernoulli,
+  binomial,
+  deepBeliefNet,
+  type Engine,
+  type Graph,
+  gaussian,
+  type Model,
+  rbm,
+  replicatedSoftmax,
+  softmax,
+  steppedSigmoid,
+  truncatedNormal,
+  type Units,
+} from 'wakesleep';
 import type { RandomSource } from '../reference/random.js';
 import {
   type ReferenceGradient,
@@ -14,6 +28,7 @@ import {
   stateIndex,
   unitsOfSide,
 } from '../reference/rbm.js';
+import type { PointLayer, PointRbm } from '../reference/units.js';
 
 /** The package's units for a layer of the exact model. */
 function unitsOfLayer(layer: ReferenceLayer): Units {
@@ -78,6 +93,38 @@ export function readParameters(model: Model, shape: ReferenceRbm): ReferenceRbm 
 export function modelOf(engine: Engine, reference: ReferenceRbm, seed = 0, graph: Graph = graphOf(reference)): Model {
   const model = engine.create(graph, { seed });
   writeParameters(model, reference);
+  return model;
+}
+
+/** The package's units for a layer of a model by points. */
+function unitsOfPoints(layer: PointLayer): Units {
+  switch (layer.type) {
+    case 'bernoulli':
+      return bernoulli(layer.units);
+    case 'softmax':
+      return softmax(layer.units);
+    case 'binomial':
+      return binomial(layer.units, layer.copies);
+    case 'steppedSigmoid':
+      return steppedSigmoid(layer.units, layer.copies);
+    case 'truncatedNormal':
+      return truncatedNormal(layer.units);
+    case 'gaussian':
+      return gaussian(layer.units, { variance: layer.sigma.every((sigma) => sigma === 1) ? 1 : 'learned' });
+    case 'replicatedSoftmax':
+      return replicatedSoftmax(layer.units);
+  }
+}
+
+/** The package's model with the parameters of a model by points. */
+export function pointModelOf(engine: Engine, { lower, upper, W, b, c }: PointRbm): Model {
+  const model = engine.create(rbm({ visible: unitsOfPoints(lower), hidden: unitsOfPoints(upper) }), { seed: 3 });
+  model.parameter('visible-hidden.weight').set(c.flatMap((_, j) => W.map((row) => row[j]!)));
+  model.parameter('visible.bias').set(b);
+  model.parameter('hidden.bias').set(c);
+  if (lower.type === 'gaussian' && lower.sigma.some((sigma) => sigma !== 1)) {
+    model.parameter('layers.visible.log_variance').set(lower.sigma.map((sigma) => 2 * Math.log(sigma)));
+  }
   return model;
 }
 

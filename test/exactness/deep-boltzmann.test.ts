@@ -22,6 +22,7 @@ import { refusal } from '../files/refusal.js';
 import {
   allStates,
   binaryDbm,
+  energy,
   inputsOf,
   jointDistribution,
   logLikelihoodOf,
@@ -105,6 +106,32 @@ describe.each(MODELS)('exact answers of %s', (_, dbm) => {
     }
     // It is a bound and not the thing itself.
     expect(sum(exact) - sum(before)).toBeGreaterThan(0.01);
+    model.free();
+  });
+});
+
+describe('a deep machine of binary units is a general one too', () => {
+  it.each([['4-3-3', SMALL] as const, ['3-3-2-3', DEEP] as const])('%s has exact free energies and means', (_, dbm) => {
+    const model = deepModelOf(engine, dbm);
+    const logZ = logPartitionOfStates(dbm);
+    const states = visibleStates(dbm);
+    const energies = model.freeEnergy(states);
+    const means = dbm.layers.map((__, l) =>
+      l === 0 ? [] : model.meanHidden(states, { layer: layerName(l), method: 'exact' }),
+    );
+    for (const [row, v] of states.entries()) {
+      const logLikelihood = logLikelihoodOf(dbm, v, logZ);
+      expect(Math.abs(energies[row]! + logLikelihood + logZ)).toBeLessThan(2e-5);
+      const hidden = allStates(dbm, 1);
+      const p = hidden.map((own) => Math.exp(-energy(dbm, [v, ...own]) - logZ - logLikelihood));
+      for (let l = 1; l < dbm.layers.length; l += 1) {
+        const units = hidden[0]![l - 1]!.length;
+        for (let unit = 0; unit < units; unit += 1) {
+          const mean = sum(hidden.map((own, place) => p[place]! * own[l - 1]![unit]!));
+          expect(Math.abs(means[l]![row * units + unit]! - mean)).toBeLessThan(2e-6);
+        }
+      }
+    }
     model.free();
   });
 });
@@ -281,6 +308,14 @@ describe('sampling', () => {
     model.free();
   });
 
+  it('takes `null` for a unit that is free, as NaN', () => {
+    const model = deepModelOf(engine, SMALL);
+    const drawn = (free: number | null) =>
+      model.sample({ rows: 5, sweeps: 3, seed: 2, clamp: { visible: [1, free, 0, free], h2: [free, 1, free] } });
+    expect(drawn(null)).toEqual(drawn(Number.NaN));
+    model.free();
+  });
+
   it('gives the conditional means of every layer between clamped ones', () => {
     const model = deepModelOf(engine, DEEP);
     const states = allStates(DEEP).slice(-40);
@@ -453,6 +488,6 @@ describe('what does not fit is refused by name', () => {
       'OPTION_INVALID: `start.h2` must hold numbers from 0 to 1; got 2.',
     );
     expect(ask(deep, (model) => model.meanHidden([[0, 0, 0, 0]], { damping: 1 }))).toContain('`damping` must be');
-    expect(ask(deep, (model) => model.freeEnergy([[0, 0, 0, 0]]))).toContain('`visible-h1`');
+    expect(ask(deep, (model) => model.sampleHidden([[0, 0, 0, 0]], { seed: 1 }))).toContain('`visible-h1`');
   });
 });

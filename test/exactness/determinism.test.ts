@@ -2,19 +2,31 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  type Algorithm,
   bernoulli,
+  binomial,
   type ContrastiveDivergenceOptions,
   contrastiveDivergence,
   type Dataset,
   deepBeliefNet,
   type Engine,
   exactGradient,
+  expectationMaximisation,
+  fastPersistentContrastiveDivergence,
   type Greedy,
+  gaussian,
   greedy,
   load,
   type Model,
+  parallelTempering,
+  persistentContrastiveDivergence,
   rbm,
+  relu,
+  replicatedSoftmax,
   softmax,
+  steppedSigmoid,
+  truncatedNormal,
+  type Units,
   WakesleepError,
 } from 'wakesleep';
 import { randomSource } from '../reference/random.js';
@@ -245,6 +257,120 @@ describe('a run that was left', () => {
   });
 });
 
+describe('every trainer, with every unit type on either side', () => {
+  /** 37 rows in batches of 15: six updates, the last one of an epoch short. */
+  const shared = { epochs: 2, batchRows: 15, learningRate: 0.002, momentum: 0.5, averaging: 0.9 } as const;
+  const UPDATES = 6;
+  const trainers: [string, Algorithm][] = [
+    [
+      'contrastiveDivergence',
+      contrastiveDivergence({ ...shared, gibbsSteps: 2, statistics: 'states', centring: true }),
+    ],
+    ['persistentContrastiveDivergence', persistentContrastiveDivergence({ ...shared, chains: 7, optimiser: 'adam' })],
+    ['fastPersistentContrastiveDivergence', fastPersistentContrastiveDivergence({ ...shared, chains: 21 })],
+    ['parallelTempering', parallelTempering({ ...shared, chains: 5, temperatures: 3, adaptLadder: true })],
+    ['exactGradient', exactGradient({ epochs: UPDATES, momentum: 0.9, learningRate: 0.01, initialBias: 'data' })],
+    ['expectationMaximisation', expectationMaximisation({ epochs: UPDATES })],
+  ];
+
+  /** Each visible type below binary units, each other hidden type above binary and above Gaussian ones. */
+  function pairsOf(columns: number, above: number): [string, Units, Units, number[][]][] {
+    const draw = randomSource(73);
+    const filled = (value: () => number) => Array.from({ length: ROWS }, () => Array.from({ length: columns }, value));
+    const learned = gaussian(columns, { variance: 'learned', standardise: true });
+    const visible: Record<string, [Units, number[][]]> = {
+      bernoulli: [bernoulli(columns), filled(() => draw.uniform())],
+      'mean field': [bernoulli(columns, { meanField: true }), filled(() => draw.uniform())],
+      softmax: [softmax(columns), filled(() => 0).map((row, k) => row.with(k % columns, 1))],
+      binomial: [binomial(columns, 3), filled(() => draw.below(4))],
+      steppedSigmoid: [steppedSigmoid(columns, 5), filled(() => draw.below(6))],
+      relu: [relu(columns), filled(() => Math.abs(draw.normal()))],
+      truncatedNormal: [truncatedNormal(columns), filled(() => Math.abs(draw.normal()))],
+      'gaussian, variance 1': [gaussian(columns), filled(() => draw.normal())],
+      gaussian: [learned, filled(() => 5 + 9 * draw.normal())],
+      counts: [replicatedSoftmax(columns), filled(() => draw.below(2))],
+    };
+    const hidden: Record<string, Units> = {
+      'mean field': bernoulli(above, { meanField: true }),
+      softmax: softmax(above),
+      binomial: binomial(above, 2),
+      steppedSigmoid: steppedSigmoid(above, 3),
+      relu: relu(above),
+      truncatedNormal: truncatedNormal(above),
+      gaussian: gaussian(above),
+    };
+    const of = (below: string, name: string, units: Units): [string, Units, Units, number[][]] => [
+      `${below} × ${name}`,
+      visible[below]![0],
+      units,
+      visible[below]![1],
+    ];
+    return [
+      ...Object.keys(visible).map((below) => of(below, 'bernoulli', bernoulli(above))),
+      ...['bernoulli', 'gaussian'].flatMap((below) =>
+        Object.entries(hidden).map(([name, units]) => of(below, name, units)),
+      ),
+    ];
+  }
+
+  /** What a trainer cannot do, by the code that it refuses it with; all others train. */
+  const refused: Record<string, RegExp> = {
+    persistentContrastiveDivergence: /counts|× mean field/,
+    fastPersistentContrastiveDivergence: /counts|× mean field/,
+    parallelTempering: /counts|mean field|relu/,
+    exactGradient: /mean field|relu|gaussian × truncatedNormal/,
+    expectationMaximisation: /^(?!bernoulli × softmax$)/,
+  };
+
+  let engines: Engine[];
+  beforeAll(async () => {
+    engines = [engine, await load({ threads: 2 }), await load({ threads: 3 })];
+  });
+  afterAll(() => {
+    for (const other of engines.slice(1)) other.close();
+  });
+
+  describe.each(trainers)('%s', (name, algorithm) => {
+    // What is enumerated is smaller; others straddle a panel of 16 units.
+    const pairs = name === 'exactGradient' ? pairsOf(10, 6) : pairsOf(20, 18);
+    it.each(pairs)('%s', (pair, lower, upper, values) => {
+      const graph = rbm({ visible: lower, hidden: upper });
+      const finals = engines.map((where) => {
+        const data = where.dataset({ rows: values });
+        const model = where.create(graph, { seed: SEED, weightScale: 0.1 });
+        try {
+          expect([...model.train(data, algorithm)].at(-1)!.updates).toBe(UPDATES);
+          return model.toBytes();
+        } catch (error) {
+          return (error as WakesleepError).code;
+        } finally {
+          data.free();
+          model.free();
+        }
+      });
+      const [whole] = finals;
+      if (refused[name]?.test(pair)) {
+        expect(finals).toEqual(engines.map(() => 'GRAPH_UNSUITABLE'));
+        return;
+      }
+      expect(whole).toBeInstanceOf(Uint8Array);
+      for (const other of finals) expect(other).toEqual(whole);
+      // Stopped in the middle of an epoch with one thread, gone on with in three.
+      const model = engine.create(graph, { seed: SEED, weightScale: 0.1 });
+      const data = engine.dataset({ rows: values });
+      const run = model.train(data, algorithm, { signal: abortedAfter(4) });
+      expect(() => [...run]).toThrow('The run was aborted');
+      const sameRows = engines[2]!.dataset({ rows: values });
+      const resumed = engines[2]!.resume(run.toBytes(), sameRows);
+      expect(resumed.progress.updates).toBe(4);
+      expect([...resumed].at(-1)!.updates).toBe(UPDATES);
+      expect(resumed.model.toBytes()).toEqual(whole);
+      run.free();
+      for (const owned of [resumed.model, model, data, sameRows]) owned.free();
+    });
+  });
+});
+
 describe('a number that is lost', () => {
   it('stops the run and names the tensor', async () => {
     const data = datasetOf(engine);
@@ -257,6 +383,24 @@ describe('a number that is lost', () => {
     expect(error.message).toContain('learningRate');
     model.free();
     data.free();
+  });
+
+  const lost = { ...PHASE, learningRate: 1e38, momentum: 0.9, epochs: 50, weightCost: 1 };
+  it.each<[Algorithm['type'], Algorithm]>([
+    ['persistentContrastiveDivergence', persistentContrastiveDivergence(lost)],
+    ['fastPersistentContrastiveDivergence', fastPersistentContrastiveDivergence(lost)],
+    ['parallelTempering', parallelTempering({ ...lost, temperatures: 3 })],
+    ['exactGradient', exactGradient({ learningRate: 1e38, momentum: 0.9, epochs: 50, weightCost: 1 })],
+  ])('stops %s too, of binary and of real-valued units', async (_, algorithm) => {
+    for (const visible of [bernoulli(PIXELS), gaussian(PIXELS, { variance: 'learned', standardise: true })]) {
+      const data = datasetOf(engine);
+      const model = engine.create(rbm({ visible, hidden: bernoulli(5) }), { seed: 1 });
+      const error = await thrownBy(() => [...model.train(data, algorithm)]);
+      expect(['NOT_FINITE', 'DIVERGED']).toContain(error.code);
+      expect(error.message).toContain('learningRate');
+      model.free();
+      data.free();
+    }
   });
 });
 

@@ -240,7 +240,7 @@ describe('bad input', () => {
     );
     const counts = engine.create(rbm({ visible: replicatedSoftmax(3), hidden: bernoulli(2) }), { seed: 1 });
     expect(refusal(() => [...counts.train(data, contrastiveDivergence())])).toBe(
-      "GRAPH_UNSUITABLE: Clamped sampling cannot draw missing counts: a document's length would not be known.",
+      "GRAPH_UNSUITABLE: Clamped sampling cannot draw missing counts of the layer `visible`: a document's length would not be known.",
     );
     expect(refusal(() => engine.dataset({ rows: [[1]], known: 'nan' as never }))).toMatch(/^OPTION_INVALID: /);
     expect(refusal(() => engine.dataset({ rows: [[1]], known: [1, 0] }))).toBe(

@@ -68,7 +68,8 @@ from safetensors.numpy import save_file
 random = numpy.random.default_rng(3)
 W, v, h = random.normal(0, .5, (12, 7)), random.normal(0, 1, (1, 12)), random.normal(0, 1, 7)
 kind = numpy.float64 if sys.argv[2] == "f64" else numpy.float32
-save_file({"rbm.W": W.astype(kind), "rbm.v_bias": v.astype(kind), "rbm.h_bias": h.astype(kind)}, sys.argv[1])
+tensors = {"rbm.W": W.astype(kind), "rbm.v_bias": v.astype(kind), "rbm.h_bias": h.astype(kind)}
+save_file(tensors, sys.argv[1], metadata={"format": "pt"})
 rows = random.integers(0, 2, (30, 12)).astype(float)
 x = rows @ W + h
 print(json.dumps({"rows": rows.tolist(), "freeEnergies": (-(rows @ v[0]) - numpy.logaddexp(0, x).sum(1)).tolist(),

@@ -75,6 +75,13 @@ describe('graphs are refused', () => {
     expect(refusal(() => readGraph('graph', graph))).toBe(`GRAPH_UNSUITABLE: ${words}`);
   });
 
+  it('with more layers than draws have addresses for', () => {
+    const layers = Array.from({ length: 257 }, (_, k) => layer(`l${k}`));
+    expect(refusal(() => readGraph('graph', { layers, connections: [] }))).toBe(
+      'GRAPH_UNSUITABLE: A graph has at most 256 layers and as many connections; got 257 and 0.',
+    );
+  });
+
   it('whose lists of edges differ in length', () => {
     const graph = graphOf([joined('undirected', 'a', 'b', { edges: { lower: [0], upper: [] } })]);
     expect(refusal(() => readGraph('graph', graph))).toBe(
@@ -194,7 +201,7 @@ describe('parameters', () => {
 describe('what a restricted Boltzmann machine answers', () => {
   it('is refused for graphs that are none, naming the connection', () => {
     const model = engine.create(boltzmannMachine({ visible: bernoulli(2), hidden: bernoulli(2) }), { seed: 1 });
-    expect(refusal(() => model.freeEnergy([[0, 1]]))).toBe(
+    expect(refusal(() => model.sampleHidden([[0, 1]], { seed: 1 }))).toBe(
       'GRAPH_UNSUITABLE: A restricted Boltzmann machine joins every unit of one layer to every unit of another; `visible-visible` joins a layer to itself.',
     );
     model.free();

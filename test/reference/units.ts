@@ -244,3 +244,60 @@ export function jointByPoints(rbm: PointRbm): number[][] {
     });
   });
 }
+
+/** The same model of rows that have as many words as a given one, where rows are counts. */
+function ofLength(rbm: PointRbm, row: readonly number[]): PointRbm {
+  if (rbm.lower.type !== 'replicatedSoftmax') return rbm;
+  return { ...rbm, lower: { ...rbm.lower, length: row.reduce((sum, count) => sum + count, 0) } };
+}
+
+/** The weighted mean of log p(v) over the rows, nats; given its length where a row is counts. */
+export function logLikelihoodByPoints(rbm: PointRbm, rows: readonly (readonly number[])[], weights?: number[]): number {
+  const logZs = new Map<number, number>();
+  const total = weights?.reduce((sum, weight) => sum + weight, 0) ?? rows.length;
+  return rows.reduce((sum, row, r) => {
+    const own = ofLength(rbm, row);
+    const length = own.lower.type === 'replicatedSoftmax' ? own.lower.length : 0;
+    if (!logZs.has(length)) logZs.set(length, logPartitionByPoints(own));
+    return sum + ((weights?.[r] ?? 1) / total) * (-freeEnergyByPoints(own, row) - logZs.get(length)!);
+  }, 0);
+}
+
+/** Derivatives by every parameter: `zeta` by the log-variances of Gaussian lower units, empty for others. */
+export interface PointGradient {
+  W: number[][];
+  b: number[];
+  c: number[];
+  zeta: number[];
+}
+
+/** The gradient of `logLikelihoodByPoints` by central differences of width 2 `step`. */
+export function logLikelihoodGradientByPoints(
+  rbm: PointRbm,
+  rows: readonly (readonly number[])[],
+  weights?: number[],
+  step = 1e-4,
+): PointGradient {
+  const { lower } = rbm;
+  const zeta = lower.type === 'gaussian' ? lower.sigma.map((sigma) => 2 * Math.log(sigma)) : [];
+  const moved = { W: rbm.W.map((row) => [...row]), b: [...rbm.b], c: [...rbm.c], zeta };
+  const likelihood = () => {
+    const { W, b, c } = moved;
+    const sigma = zeta.map((value) => Math.exp(value / 2));
+    return logLikelihoodByPoints(
+      { ...rbm, W, b, c, lower: 'sigma' in lower ? { ...lower, sigma } : lower },
+      rows,
+      weights,
+    );
+  };
+  const slopes = (parameters: number[]): number[] =>
+    parameters.map((value, k) => {
+      parameters[k] = value + step;
+      const above = likelihood();
+      parameters[k] = value - step;
+      const below = likelihood();
+      parameters[k] = value;
+      return (above - below) / (2 * step);
+    });
+  return { W: moved.W.map(slopes), b: slopes(moved.b), c: slopes(moved.c), zeta: slopes(zeta) };
+}

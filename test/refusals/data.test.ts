@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   bernoulli,
-  type ContrastiveDivergenceOptions,
   contrastiveDivergence,
   type DatasetOptions,
   deepBeliefNet,
@@ -142,18 +141,4 @@ it('a single row trains a model', () => {
   expect(records.map((record) => Number.isFinite(record.reconstructionError))).toEqual([true, true]);
   model.free();
   data.free();
-});
-
-it.each<[ContrastiveDivergenceOptions, string]>([
-  [{ learningRate: 0 }, '`learningRate` must be a finite number above 0; got 0.'],
-  [{ learningRate: -0.1 }, '`learningRate` must be a finite number above 0; got -0.1.'],
-  [{ learningRate: { from: 0, to: 0.1 } }, '`from` must be a finite number above 0; got 0.'],
-  [{ learningRate: { from: 0.1, to: -0.1 } }, '`to` must be a finite number of at least 0; got -0.1.'],
-  [{ momentum: 1 }, '`momentum` must be a finite number of at least 0 and below 1; got 1.'],
-  [{ gibbsSteps: 0 }, '`gibbsSteps` must be an integer from 1 to 65000; got 0.'],
-  [{ batchRows: 0 }, '`batchRows` must be an integer from 1 to 21845; got 0.'],
-  [{ epochs: 1.5 }, '`epochs` must be an integer of at least 1; got 1.5.'],
-  [{ learningrate: 1 } as never, 'contrastiveDivergence() has no option `learningrate`; did you mean `learningRate`?'],
-])('the options %o', (options, words) => {
-  expect(refusal(() => contrastiveDivergence(options))).toBe(`OPTION_INVALID: ${words}`);
 });

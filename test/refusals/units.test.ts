@@ -6,7 +6,6 @@ import {
   contrastiveDivergence,
   type DatasetOptions,
   type Engine,
-  exactGradient,
   gaussian,
   load,
   persistentContrastiveDivergence,
@@ -124,20 +123,10 @@ it('data of any size and sign fit Gaussian units, and bytes of any size binomial
 
 it('algorithms say what units they cannot train', () => {
   const data = engine.dataset({ rows: [[1, 0, 2]] });
-  const learned = engine.create(rbm({ visible: gaussian(3, { variance: 'learned' }), hidden: bernoulli(2) }), {
-    seed: 1,
-  });
-  expect(refusal(() => [...learned.train(data, exactGradient({ epochs: 1 }))])).toBe(
-    'GRAPH_UNSUITABLE: The exact gradient does not learn variances; the layer `visible` needs `variance: 1`.',
-  );
   const counts = engine.create(rbm({ visible: replicatedSoftmax(3), hidden: bernoulli(2) }), { seed: 1 });
   expect(refusal(() => [...counts.train(data, persistentContrastiveDivergence({ epochs: 1 }))])).toBe(
     'GRAPH_UNSUITABLE: Persistent chains have no document lengths; the layer `visible` has counts of 3 words.',
   );
-  expect(refusal(() => [...counts.train(data, exactGradient({ epochs: 1 }))])).toBe(
-    'GRAPH_UNSUITABLE: The exact gradient needs rows of one length; the layer `visible` has counts of 3 words.',
-  );
-  learned.free();
   counts.free();
   data.free();
 });

@@ -35,13 +35,14 @@ function program(output: Output, finish: (status: number) => void): Command {
   command('recipes', 'List what can be trained by name, what it reproduces and how long it takes.').action(async () =>
     finish((await import('./recipes.js')).listRecipes(output)),
   );
-  withEngine(command('train', 'Train a recipe or a configuration.'))
+  withEngine(command('train', 'Train a recipe or a configuration; a demonstration is shown.'))
     .argument('[recipe|config.json]', 'a name that `wakesleep recipes` lists, or a file that ends in .json')
     .option('--out <dir>', 'where the run goes (default: target/runs/NAME)')
     .option('--resume', 'go on with the run in that folder')
     .option('--seed <N>', 'seed of the weights and of all noise', integer)
     .option('--set <path=value>', 'change the configuration: train.0.epochs=5 (may be repeated)', collected, [])
     .option('--data <dir>', 'folder that holds the files of a named set')
+    .option('--only <variant>', 'of a study, train this variant now (may be repeated)', collected, [])
     .option('--schema', 'print the JSON Schema of a configuration instead')
     .action(
       async (source: string | undefined, options: TrainArguments & { readonly schema?: boolean }, self: Command) => {
@@ -56,6 +57,7 @@ function program(output: Output, finish: (status: number) => void): Command {
     .requiredOption('--out <file>', 'a .png picture, or a .npy array [rows, units]')
     .option('--rows <N>', 'rows to draw', integer, 100)
     .option('--sweeps <N>', 'sweeps of Gibbs sampling', integer, 1000)
+    .option('--every <N>', 'show each chain after every N sweeps: a line, or [rows, sweeps / N, units]', integer)
     .option('--clamp <label=N>', 'hold the label at a class')
     .option('--seed <N>', 'seed of the draws', integer, 1)
     .option('--width <N>', 'width of a picture in pixels (default: a square)', integer)
@@ -73,14 +75,17 @@ function program(output: Output, finish: (status: number) => void): Command {
   withEngine(command('score', 'Say how likely rows are under a model, in nats a row, and how sure that is.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
     .argument('<data>', 'mnist:test, another named set, or an idx file of images')
-    .option('--method <name>', 'exact, ais, free-energy or pseudo', 'exact')
+    .option('--method <name>', 'exact, ais, importance, free-energy or pseudo', 'exact')
     .option('--binarise <way>', 'what becomes of intensities: sample (once), threshold or none', 'sample')
     .option('--seed <N>', 'seed of the binarisation and of all chains', integer, 1)
     .option('--chains <N>', 'ais: independent chains', integer, 100)
     .option('--temperatures <N>', 'ais: steps from the base model to the model', integer, 10_000)
+    .option('--particles <N>', 'importance: draws of the hidden units for each row', integer, 1000)
     .option('--base <data>', 'ais: whose means the base model has (default: the biases of the model)')
     .option('--reverse', 'ais: also from samples of the model, for the other end of a bracket')
     .option('--sweeps <N>', 'ais: Gibbs sweeps before the reverse starts', integer, 10_000)
+    .option('--state <file>', 'ais: keep finished chains in this file, each hundred as it is done')
+    .option('--resume', 'ais: go on from the chains that the file of --state keeps')
     .option('--data <dir>', 'folder that holds the files of a named set')
     .action(async (model: string, data: string, options: ScoreArguments) =>
       finish(await (await import('./score.js')).score(model, data, options, output)),
@@ -96,7 +101,7 @@ function program(output: Output, finish: (status: number) => void): Command {
     );
   withEngine(command('show', 'Say what a model is made of, and draw pictures of it.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
-    .option('--out <dir>', 'draw receptive fields and generated rows into this folder')
+    .option('--out <dir>', 'draw the graph, receptive fields and generated rows into this folder')
     .option('--seed <N>', 'seed of the generated rows', integer, 1)
     .option('--width <N>', 'width of a picture in pixels (default: a square)', integer)
     .action(async (model: string, options: ShowArguments) =>

@@ -16,16 +16,25 @@ export class Output {
   constructor(
     /** Whether stdout takes JSON lines. */
     readonly json: boolean,
+    /** The variant of a study whose results these are: named in every object, and its lines are left out. */
+    private readonly variant?: string,
   ) {}
+
+  /** For one variant of a study: what it has to say to a person is said in the study's summary. */
+  of(variant: string): Output {
+    return new Output(this.json, variant);
+  }
 
   /** A line for a person; nothing with `--json`. */
   line(text = ''): void {
-    if (!this.json) process.stdout.write(`${text}\n`);
+    if (!this.json && this.variant === undefined) process.stdout.write(`${text}\n`);
   }
 
   /** A line for a program; nothing without `--json`. */
   object(value: object): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
+    if (!this.json) return;
+    const { variant } = this;
+    process.stdout.write(`${JSON.stringify(variant === undefined ? value : { ...value, variant })}\n`);
   }
 
   /** A remark beside the results. */

@@ -1,8 +1,11 @@
 /** The pictures that the command makes of a model, as PNG. */
 import type { Dataset } from '../data/dataset.js';
+import { WakesleepError } from '../errors.js';
 import { firstLayerFilters, type Generated, SHOWN_PER_CLASS } from '../evaluate/evaluate.js';
 import { type GreyRange, pngGrid } from '../files/png.js';
-import { visibleUnitsOf } from '../graph/machines.js';
+import { isBeliefNet } from '../graph/belief-net.js';
+import { unitsOf, unsuitable } from '../graph/graph.js';
+import { labelLayerOf, visibleUnitsOf } from '../graph/machines.js';
 import type { Model } from '../model.js';
 import { unitType } from '../units/index.js';
 
@@ -12,10 +15,24 @@ export interface PictureSize {
   readonly width: number;
 }
 
+/** What `draw` draws, or undefined where the graph has no such picture; `say` then hears why. */
+export async function drawnIfSuitable(
+  draw: () => Uint8Array | Promise<Uint8Array>,
+  say: (why: string) => void = () => undefined,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await draw();
+  } catch (error) {
+    if (!(error instanceof WakesleepError) || error.code !== 'GRAPH_UNSUITABLE') throw error;
+    say(error.message);
+    return undefined;
+  }
+}
+
 const MOST_FILTERS = 400;
 const COLUMNS = 20;
 
-/** Receptive fields: the weights of up to 400 first-layer units, each on its own scale, zero mid-grey. */
+/** Receptive fields: the weights of up to 400 first-layer units, each on its own scale, zero mid-grey. Throws `GRAPH_UNSUITABLE`. */
 export function filtersPicture(model: Model, { height, width }: PictureSize): Uint8Array {
   const filters = firstLayerFilters(model);
   const size = height * width;
@@ -48,14 +65,32 @@ export function generatedPicture(model: Model, generated: Generated, size: Pictu
   return samplesPicture(model, tiles, classes * perClass, size);
 }
 
-/** Rows of the visible layer, ten beside one another. */
+/** Sweeps from one picture of a chain to the next, and how many of them stand beside one another. */
+const CHAIN_SWEEPS = 50;
+const CHAIN_SNAPSHOTS = 20;
+
+/**
+ * Chains over time, one a line, from left to right: of each class one with its label clamped, or ten free ones. Throws
+ * `GRAPH_UNSUITABLE` for belief nets, which are drawn in one pass.
+ */
+export function chainsPicture(model: Model, seed: number, size: PictureSize): Uint8Array {
+  if (isBeliefNet(model.graph)) throw unsuitable('A belief net is drawn in one pass: there are no chains.', '');
+  const label = labelLayerOf(model.graph);
+  const rows = label === undefined ? SHOWN_PER_CLASS : unitsOf(model.graph, label);
+  const clamp = label === undefined ? {} : { clamp: { label: Array.from({ length: rows }, (_, row) => row) } };
+  const sweeps = CHAIN_SWEEPS * CHAIN_SNAPSHOTS;
+  const values = model.sample({ rows, sweeps, every: CHAIN_SWEEPS, seed, ...clamp });
+  return samplesPicture(model, values, rows * CHAIN_SNAPSHOTS, size, CHAIN_SNAPSHOTS);
+}
+
+/** Rows of the visible layer, `columns` (default ten) beside one another. */
 export function samplesPicture(
   model: Model,
   tiles: Float32Array,
   rows: number,
   { height, width }: PictureSize,
+  columns = Math.min(SHOWN_PER_CLASS, rows),
 ): Uint8Array {
-  const columns = Math.min(SHOWN_PER_CLASS, rows);
   return pngGrid({ tiles, rows, tileHeight: height, tileWidth: width, columns, range: greysOf(model), scale: 2 });
 }
 

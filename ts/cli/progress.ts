@@ -1,5 +1,6 @@
 /** How training is shown on stderr: a bar with rate and time left on a terminal, a line for each epoch otherwise. */
 
+import { isBeliefNet } from '../graph/belief-net.js';
 import { chainOf, isDeepBoltzmannMachine } from '../graph/deep-boltzmann.js';
 import type { Graph } from '../graph/graph.js';
 import { unitsOf } from '../graph/graph.js';
@@ -81,13 +82,17 @@ async function showBar(run: Run, work: readonly PhaseWork[], clock: Clock): Prom
 /** A bar of one piece of work on a terminal, and elsewhere a line at each tenth. */
 export async function showShare(title: string): Promise<{ at(share: number): void; end(): void }> {
   const startedAt = performance.now();
+  // Work that goes on from before begins beyond 0, and that part took no time here.
+  let begun: number | undefined;
   const left = (share: number) => {
+    begun ??= share;
     const seconds = (performance.now() - startedAt) / 1000;
-    return share > 0 ? `${duration((seconds / share) * (1 - share))} left` : 'starting';
+    return share > begun ? `${duration((seconds / (share - begun)) * (1 - share))} left` : 'starting';
   };
   if (!process.stderr.isTTY) {
     let tenths = 0;
     const at = (share: number) => {
+      begun ??= share;
       if (Math.floor(10 * share) <= tenths) return;
       tenths = Math.floor(10 * share);
       process.stderr.write(`${title}: ${10 * tenths} %, ${left(share)}\n`);
@@ -97,7 +102,7 @@ export async function showShare(title: string): Promise<{ at(share: number): voi
   const { default: cliProgress } = await import('cli-progress');
   const format = `{bar} {percentage} % | ${title} | {left}`;
   const bar = new cliProgress.SingleBar({ format, stream: process.stderr, hideCursor: true, clearOnComplete: true });
-  bar.start(1000, 0, { left: left(0) });
+  bar.start(1000, 0, { left: 'starting' });
   return { at: (share) => bar.update(Math.floor(1000 * share), { left: left(share) }), end: () => bar.stop() };
 }
 
@@ -151,32 +156,36 @@ class Clock {
 function workOf(graph: Graph, algorithm: Algorithm, rows: number): PhaseWork[] {
   const phases = algorithm.type === 'greedy' ? algorithm.phases : [algorithm];
   return phases.map((phase, index) => {
-    const all = phase.type === 'deepBoltzmannLearning';
-    const { upper, connections } = all ? wholeOf(graph) : machineAt(graph, index);
+    const { upper, connections } = learnedBy(graph, phase, index);
     const batchRows = 'batchRows' in phase ? Math.min(phase.batchRows, rows) : rows;
-    const pairs = connections.reduce((sum, { lower, upper: above }) => {
-      return sum + unitsOf(graph, lower) * unitsOf(graph, above);
-    }, 0);
+    const pairs = connections.reduce((sum, pair) => sum + unitsOf(graph, pair.lower) * unitsOf(graph, pair.upper), 0);
     return {
       layer: upper,
       epochs: phase.epochs,
       batches: Math.ceil(rows / batchRows),
       batchRows,
-      // A pass of mean field and a sweep of chains are each as much work as the two passes of a machine.
-      weight: pairs * batchRows * (all ? phase.meanFieldPasses + scheduledCount(phase.gibbsSteps, 0, 0) : 1),
+      weight: pairs * batchRows * passesOf(phase),
     };
   });
 }
 
-/** All layers of a deep Boltzmann machine, as one piece of work. */
-function wholeOf(graph: Graph): Machine {
-  const { layers, connections } = chainOf(graph, 'Learning all layers');
-  return { upper: layers.at(-1)!, connections };
-}
-
-/** The machine of an index, of a stack or of a deep Boltzmann machine that is pretrained. */
-function machineAt(graph: Graph, index: number): Machine {
+/** What a phase learns, as one piece of work. */
+function learnedBy(graph: Graph, { type }: Algorithm, index: number): Machine {
+  if (type === 'deepBoltzmannLearning') {
+    const { layers, connections } = chainOf(graph, 'Learning all layers');
+    return { upper: layers.at(-1)!, connections };
+  }
+  // All connections of a belief net or a general Boltzmann machine are learned together.
+  if (isBeliefNet(graph) || type === 'boltzmannLearning') {
+    return { upper: graph.layers.at(-1)!.name, connections: graph.connections };
+  }
   if (!isDeepBoltzmannMachine(graph)) return stackOf(graph).machines[index]!;
   const connection = chainOf(graph, 'Pretraining').connections[index]!;
   return { upper: connection.upper, connections: [connection] };
+}
+
+/** How often a phase passes through what it learns: a pass of mean field and a sweep of chains are as much work as a machine's two. */
+function passesOf(phase: Algorithm): number {
+  if (phase.type !== 'deepBoltzmannLearning') return 1;
+  return phase.meanFieldPasses + scheduledCount(phase.gibbsSteps, 0, 0);
 }

@@ -7,7 +7,8 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   const { evaluation = {}, seconds, model, pictures = [], configuration } = description;
   output.object({ type: 'finished', out: folder.path, model, evaluation, seconds, pictures });
   const { testErrorPercent, testErrors, testRows, heldOutErrorPercent } = evaluation;
-  const { recognisedSamplesPercent, smoothFiltersPercent, testNats, testNatsLow, testNatsHigh } = evaluation;
+  const { recognisedSamplesPercent, smoothFiltersPercent, edgeFiltersPercent } = evaluation;
+  const { testNats, testNatsLow, testNatsHigh } = evaluation;
   if (testErrorPercent !== undefined) {
     output.line(
       `Test error             ${testErrorPercent.toFixed(2)} % (${testErrors} of ${withThousands(testRows!)} digits)`,
@@ -20,7 +21,11 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   }
   if (testNats !== undefined) {
     const bracket = `bracket ${testNatsLow?.toFixed(2)} to ${testNatsHigh?.toFixed(2)}`;
-    const how = testNatsLow === undefined ? 'exact' : bracket;
+    const { testParticles, testNatsError, testIsBound } = evaluation;
+    const sampled = `importance sampling with ${testParticles} particles, ±${testNatsError?.toFixed(2)} over rows`;
+    const given = testNatsLow === undefined ? 'exact' : bracket;
+    const bounded = testNatsLow === undefined ? 'lower bound, log Z exact' : `lower bound, ${bracket}`;
+    const how = testParticles !== undefined ? sampled : testIsBound ? bounded : given;
     const drawn = configuration.data.name === 'mnist' || configuration.data.name === 'digits-tiny';
     output.line(
       `Test likelihood        ${testNats.toFixed(2)} nats a row${drawn ? ', binarised by sampling once' : ''} (${how})`,
@@ -34,6 +39,11 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
   if (smoothFiltersPercent !== undefined) {
     const what = 'of first-layer filters have a lag-1 spatial correlation of at least 0.5';
     output.line(`Smooth filters         ${smoothFiltersPercent.toFixed(1)} % ${what}`);
+  }
+  if (edgeFiltersPercent !== undefined) {
+    output.line(
+      `Edge filters           ${edgeFiltersPercent.toFixed(1)} % of first-layer filters are localised and oriented`,
+    );
   }
   if (seconds !== undefined) {
     output.line(

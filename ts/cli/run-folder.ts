@@ -6,7 +6,7 @@
  *     metrics.jsonl           a line for each record; flushed before the checkpoint that counts it
  *     checkpoint.safetensors  the training's state, at every epoch and now and then
  *     model.safetensors       the trained model
- *     *.png                   pictures
+ *     *.png, *.svg            pictures and plots
  *
  * run.json is the first file and, saying `finished`, the last. After a kill the lines of metrics.jsonl that the checkpoint
  * does not know yet are cut off before training goes on.
@@ -79,25 +79,19 @@ export class RunFolder {
    * holds something that is not to be gone on with.
    */
   static open(path: string, resume: boolean): RunFolder {
-    makeFolder(path);
-    const lock = lockFolder(path);
-    try {
-      const entries = folderEntries(path);
-      const isRun = entries.includes(names.description);
-      if (entries.length > 0 && !(resume && isRun)) throw notEmpty(path, isRun);
-      removeTemporaries(path);
-      return new RunFolder(resolve(path), lock, isRun ? readDescription(join(path, names.description)) : undefined);
-    } catch (error) {
-      lock.release();
-      throw error;
-    }
+    const { lock, previous } = takeFolder(path, resume, readDescription);
+    return new RunFolder(resolve(path), lock, previous);
   }
 
-  /** A file's path for a person: relative to the working folder where that is shorter. */
+  /** What the run in a folder says of itself; `undefined` where there is none. */
+  static describedIn(path: string): RunDescription | undefined {
+    const file = join(path, names.description);
+    return readBytesIfThere(file) === undefined ? undefined : readDescription(file);
+  }
+
+  /** A file's path for a person. */
   shown(name: string): string {
-    const path = join(this.path, name);
-    const near = relative(process.cwd(), path);
-    return near.startsWith('..') ? path : near;
+    return shownPath(join(this.path, name));
   }
 
   get modelPath(): string {
@@ -112,6 +106,16 @@ export class RunFolder {
     writeFileAtomic(join(this.path, names.checkpoint), bytes);
   }
 
+  /** Every line of metrics.jsonl of a finished run. */
+  static recordsIn(path: string): TrainingRecord[] {
+    const file = join(path, names.metrics);
+    const text = new TextDecoder().decode(readBytesIfThere(file));
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line, index) => parseRecord(line, file, index));
+  }
+
   /** Writes the model; returns what run.json says of it. */
   writeModel(bytes: Uint8Array, updates: number): NonNullable<RunDescription['model']> {
     writeFileAtomic(join(this.path, names.model), bytes);
@@ -119,7 +123,7 @@ export class RunFolder {
     return { file: names.model, sha256, bytes: bytes.length, updates };
   }
 
-  write(name: string, bytes: Uint8Array): void {
+  write(name: string, bytes: Uint8Array | string): void {
     writeFileAtomic(join(this.path, name), bytes);
   }
 
@@ -156,6 +160,35 @@ export class RunFolder {
   }
 }
 
+/**
+ * Takes a folder for a run or a study, and reads with `read` what its run.json says, where there is one. Throws
+ * `FOLDER_IN_USE`, `FILE_UNWRITABLE`, `FILE_EXISTS` and what `read` throws.
+ */
+export function takeFolder<T>(
+  path: string,
+  goOn: boolean,
+  read: (path: string) => T,
+): { readonly lock: FolderLock; readonly previous: T | undefined } {
+  makeFolder(path);
+  const lock = lockFolder(path);
+  try {
+    const entries = folderEntries(path);
+    const isRun = entries.includes(names.description);
+    if (entries.length > 0 && !(goOn && isRun)) throw notEmpty(path, isRun);
+    removeTemporaries(path);
+    return { lock, previous: isRun ? read(join(path, names.description)) : undefined };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** A file's path for a person: relative to the working folder where that is shorter. */
+export function shownPath(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near.startsWith('..') ? path : near;
+}
+
 function parseRecord(line: string, path: string, index: number): TrainingRecord {
   try {
     return JSON.parse(line) as TrainingRecord;
@@ -166,16 +199,27 @@ function parseRecord(line: string, path: string, index: number): TrainingRecord 
 }
 
 function readDescription(path: string): RunDescription {
+  return readDescribed(path, 'wakesleep-run', 'a run') as unknown as RunDescription;
+}
+
+/** The JSON of a run.json of some format; throws `FILE_CORRUPT` for everything else. */
+export function readDescribed(path: string, format: string, what: string): Record<string, unknown> {
   const bytes = readBytesIfThere(path);
+  let found: unknown;
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (isPlainObject(value) && value.format === 'wakesleep-run' && isPlainObject(value.configuration)) {
-      return value as unknown as RunDescription;
-    }
+    if (isPlainObject(value) && value.format === format && isPlainObject(value.configuration)) return value;
+    found = isPlainObject(value) ? value.format : undefined;
   } catch {
     // The error below says the same of every kind of damage.
   }
-  const message = `${path} does not describe a run of wakesleep, so nothing here can be gone on with.`;
+  const other =
+    found === 'wakesleep-run'
+      ? ' It is that of a single run.'
+      : found === 'wakesleep-study'
+        ? ' It is that of a study.'
+        : '';
+  const message = `${path} does not describe ${what} of wakesleep, so nothing here can be gone on with.${other}`;
   throw new WakesleepError('FILE_CORRUPT', message, { where: path });
 }
 

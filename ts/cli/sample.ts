@@ -13,6 +13,7 @@ import { samplesPicture } from './pictures.js';
 export interface SampleArguments extends EngineOptions {
   readonly rows: number;
   readonly sweeps: number;
+  readonly every?: number;
   readonly seed: number;
   readonly out: string;
   readonly clamp?: string;
@@ -21,7 +22,7 @@ export interface SampleArguments extends EngineOptions {
 
 /** Draws, and writes what was drawn. */
 export async function sample(path: string, options: SampleArguments, output: Output): Promise<number> {
-  const { rows, sweeps, seed, out, width } = options;
+  const { rows, sweeps, every, seed, out, width } = options;
   const isPicture = out.endsWith('.png');
   if (!isPicture && !out.endsWith('.npy')) {
     const wanted = 'a file that ends in .png or .npy';
@@ -36,12 +37,21 @@ export async function sample(path: string, options: SampleArguments, output: Out
   try {
     const model = openModel(engine, path);
     const size = isPicture ? pictureSizeOf(model.graph, width) : undefined;
-    const values = model.sample({ rows, sweeps, seed, ...clamp });
+    const overTime = every === undefined ? {} : { every };
+    const values = model.sample({ rows, sweeps, seed, ...overTime, ...clamp });
+    const snapshots = every === undefined ? 1 : sweeps / every;
+    const units = values.length / rows / snapshots;
     const bytes =
-      size === undefined ? writeNpy(values, [rows, values.length / rows]) : samplesPicture(model, values, rows, size);
+      size === undefined
+        ? writeNpy(values, every === undefined ? [rows, units] : [rows, snapshots, units])
+        : samplesPicture(model, values, rows * snapshots, size, every === undefined ? undefined : snapshots);
     writeFileAtomic(out, bytes);
-    output.object({ type: 'sample', out, rows, units: values.length / rows, sweeps, seed, ...clamp });
-    output.line(`${rows} rows after ${sweeps} sweeps (seed ${seed}) are in ${out}.`);
+    output.object({ type: 'sample', out, rows, units, sweeps, ...overTime, seed, ...clamp });
+    output.line(
+      every === undefined
+        ? `${rows} rows after ${sweeps} sweeps (seed ${seed}) are in ${out}.`
+        : `${rows} chains, each after every ${every} of ${sweeps} sweeps (seed ${seed}), are in ${out}.`,
+    );
     return exitStatus.done;
   } finally {
     engine.close();

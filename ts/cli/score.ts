@@ -5,12 +5,14 @@ import { WakesleepError } from '../errors.js';
 import { unnormalised } from '../evaluate/evaluate.js';
 import { isDeepBoltzmannMachine } from '../graph/deep-boltzmann.js';
 import { visibleUnitsOf } from '../graph/machines.js';
-import { type AnnealedEstimate, type Bracket, bracketOf } from '../likelihood/annealed.js';
+import { type AnnealedEstimate, type AnnealedState, type Bracket, bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
 import { oneOf } from '../options.js';
 import { unitType } from '../units/index.js';
 import { loadRows } from './data.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
+import { Interruption } from './interruption.js';
+import { type Direction, KeptChains } from './kept-chains.js';
 import { openModel } from './model-source.js';
 import { exitStatus, type Output, withThousands } from './output.js';
 import { showShare } from './progress.js';
@@ -25,14 +27,18 @@ export interface ScoreArguments extends EngineOptions {
   readonly reverse?: boolean;
   readonly sweeps: number;
   readonly base?: string;
+  readonly particles: number;
   readonly data?: string;
+  readonly state?: string;
+  readonly resume?: boolean;
 }
 
-const METHODS = ['exact', 'ais', 'free-energy', 'pseudo'] as const;
+const METHODS = ['exact', 'ais', 'importance', 'free-energy', 'pseudo'] as const;
 
 /** Prints the mean over rows with its uncertainty. */
 export async function score(path: string, name: string, options: ScoreArguments, output: Output): Promise<number> {
   const method = oneOf('score', 'method', options.method, METHODS);
+  const kept = method === 'ais' ? KeptChains.open(options.state, options.resume === true) : undefined;
   const engine = await load(engineOptions(options));
   try {
     const model = openModel(engine, path);
@@ -47,7 +53,8 @@ export async function score(path: string, name: string, options: ScoreArguments,
     else if (method === 'free-energy')
       report(output, `minus ${deep ? 'variational ' : ''}free energy (log Z is left out)`, unnormalised(model, data));
     else if (method === 'exact') report(output, 'log-likelihood', model.logLikelihood(data));
-    else await annealed(engine, model, data, options, output);
+    else if (method === 'importance') await importance(model, data, options, output);
+    else await annealed(engine, model, data, options, kept!, output);
     return exitStatus.done;
   } finally {
     engine.close();
@@ -92,11 +99,29 @@ function report(output: Output, quantity: string, values: Float64Array): void {
   output.line(`± ${(3 * standardError).toFixed(2)}, three standard errors of that mean over rows`);
 }
 
+async function importance(model: Model, data: Dataset, options: ScoreArguments, output: Output): Promise<void> {
+  const { particles, seed } = options;
+  const found = await model.importanceLogLikelihoodAsync(data, { particles, seed });
+  const quantity = 'log-likelihood by importance sampling';
+  const { mean, standardError, warnings } = found;
+  const effectiveSampleSize = moments(found.effectiveSampleSizes).mean;
+  const size = { particles, effectiveSampleSize };
+  const rows = data.rows;
+  output.object({ type: 'score', quantity, rows, mean, standardError, unit: 'nats per row', ...size, warnings });
+  output.line(`${mean.toFixed(2)} nats a row: ${quantity}, mean of ${withThousands(rows)} rows`);
+  output.line(
+    `${particles} particles a row, effective sample size ${effectiveSampleSize.toFixed(1)}; more raise the number`,
+  );
+  output.line(`± ${(3 * standardError).toFixed(2)}, three standard errors of that mean over rows`);
+  for (const warning of warnings) output.remark(`Careful: ${warning}`);
+}
+
 async function annealed(
   engine: Engine,
   model: Model,
   data: Dataset,
   options: ScoreArguments,
+  kept: KeptChains,
   output: Output,
 ): Promise<void> {
   const base =
@@ -104,22 +129,34 @@ async function annealed(
       ? {}
       : { base: (await loadRows(engine, options.base, { dataFolder: options.data })).rows };
   const { chains, temperatures, seed, sweeps } = options;
-  const run = async (direction: 'forward' | 'reverse') => {
+  const interruption = new Interruption();
+  const { signal } = interruption;
+  const run = async (direction: Direction) => {
     const bar = await showShare(`annealing, ${direction}`);
     const start = direction === 'reverse' ? { start: { sweeps } } : {};
-    const onProgress = ({ share }: { readonly share: number }) => bar.at(share);
+    const onProgress = ({ share, state }: { readonly share: number; readonly state: AnnealedState }) => {
+      bar.at(share);
+      kept.keep(direction, state);
+    };
     try {
-      const given = { seed, chains, temperatures, direction, onProgress, ...start, ...base };
-      return await model.annealedLogPartitionAsync(given);
+      const given = { seed, chains, temperatures, direction, onProgress, signal, ...start, ...base };
+      return await model.annealedLogPartitionAsync({ ...given, ...kept.resumed(direction) });
     } finally {
       bar.end();
     }
   };
-  const forward = await run('forward');
-  const reverse = options.reverse === true ? await run('reverse') : undefined;
-  const energies = moments(unnormalised(model, data));
-  const what = `${isDeepBoltzmannMachine(model.graph) ? 'lower bound on the ' : ''}log-likelihood by annealed importance sampling`;
-  reportAnnealed(output, what, energies, data.rows, forward, reverse && bracketOf(forward, reverse));
+  try {
+    const forward = await run('forward');
+    const reverse = options.reverse === true ? await run('reverse') : undefined;
+    const energies = moments(unnormalised(model, data));
+    const what = `${isDeepBoltzmannMachine(model.graph) ? 'lower bound on the ' : ''}log-likelihood by annealed importance sampling`;
+    reportAnnealed(output, what, energies, data.rows, forward, reverse && bracketOf(forward, reverse));
+  } catch (error) {
+    if (signal.aborted) output.remark(kept.inWords());
+    throw error;
+  } finally {
+    interruption.dispose();
+  }
 }
 
 function reportAnnealed(
@@ -132,7 +169,7 @@ function reportAnnealed(
 ): void {
   const nats = (logZ: number) => energies.mean - logZ;
   const [mean, low, high] = [nats(forward.logPartition), nats(forward.high), nats(forward.low)];
-  const { logWeights: _, ...estimate } = forward;
+  const { logWeights: _, state: _kept, ...estimate } = forward;
   const ends = bracket && { low: nats(bracket.high), high: nats(bracket.low), width: bracket.width };
   const warnings = bracket?.warnings ?? forward.warnings;
   output.object({

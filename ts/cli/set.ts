@@ -1,5 +1,5 @@
 /** `--set path=value`: changes one place of a configuration before it is checked. */
-import { configurationNamesAt, noSuchPath } from '../config.js';
+import { configurationNamesAt, noSuchPath, refuseUnknownVariant } from '../config.js';
 import { WakesleepError } from '../errors.js';
 import { describeValue, isPlainObject } from '../options.js';
 
@@ -11,6 +11,26 @@ export function withAssignments(configuration: unknown, assignments: readonly st
   const copy = structuredClone(configuration);
   for (const assignment of assignments) assign(copy, assignment);
   return copy;
+}
+
+/** Refuses assignments to variants that a study does not have; throws `OPTION_INVALID`. */
+export function checkVariants(names: readonly string[], assignments: readonly string[]): void {
+  for (const assignment of assignments) {
+    const name = /^variants\.([^.=]*)/.exec(assignment)?.[1];
+    if (name !== undefined) refuseUnknownVariant(name, names, '--set');
+  }
+}
+
+/**
+ * The assignments that are meant for a variant of a study: `variants.NAME.path=value` for that one alone, `path=value` for
+ * all of them.
+ */
+export function assignmentsOf(variant: string, assignments: readonly string[]): string[] {
+  const own = `variants.${variant}.`;
+  return assignments.flatMap((assignment) => {
+    if (assignment.startsWith(own)) return [assignment.slice(own.length)];
+    return assignment.startsWith('variants.') ? [] : [assignment];
+  });
 }
 
 function assign(configuration: unknown, assignment: string): void {

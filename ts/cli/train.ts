@@ -1,5 +1,6 @@
 /**
- * `wakesleep train`: runs a recipe or a configuration, and leaves a folder with everything that came of it.
+ * `wakesleep train`: runs a recipe or a configuration, and leaves a folder with everything that came of it. A study is several
+ * such runs, in `study.ts`.
  *
  * 1. Read and check the configuration; start the engine; take the folder; load the data.
  * 2. Begin, or go on from the folder's checkpoint.
@@ -8,7 +9,15 @@
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { FREE_ON_RESUME, parseConfiguration, type ReadConfiguration, readConfiguration } from '../config.js';
+import {
+  FREE_ON_RESUME,
+  isStudy,
+  parseConfiguration,
+  type ReadConfiguration,
+  type ReadStudy,
+  readConfiguration,
+  readStudy,
+} from '../config.js';
 import { type Engine, load } from '../engine.js';
 import { WakesleepError } from '../errors.js';
 import {
@@ -20,20 +29,29 @@ import {
   SHOWN_PER_CLASS,
 } from '../evaluate/evaluate.js';
 import { firstDifference, valueAt } from '../files/json.js';
-import { labelOf } from '../graph/machines.js';
+import { labelLayerOf } from '../graph/machines.js';
 import type { Run } from '../learn/run.js';
 import type { TrainingRecord } from '../learn/training.js';
-import { recipeNamed } from '../recipes/index.js';
+import { recipeNamed, type TrainingRecipe } from '../recipes/index.js';
 import { type LoadedData, loadData } from './data.js';
+import { demonstrate } from './demonstrate.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
 import { Interruption } from './interruption.js';
+import { metricsPlot } from './metrics-plot.js';
 import { readBytes } from './model-source.js';
 import { exitStatus, type Output } from './output.js';
-import { filtersPicture, generatedPicture, reconstructionsPicture } from './pictures.js';
+import {
+  chainsPicture,
+  drawnIfSuitable,
+  filtersPicture,
+  generatedPicture,
+  reconstructionsPicture,
+} from './pictures.js';
 import { showProgress } from './progress.js';
 import { reportRun } from './report.js';
 import { type RunDescription, RunFolder } from './run-folder.js';
-import { withAssignments } from './set.js';
+import { assignmentsOf, checkVariants, withAssignments } from './set.js';
+import { runStudy } from './study.js';
 
 /** What the command line gives. */
 export interface TrainArguments extends EngineOptions {
@@ -42,6 +60,8 @@ export interface TrainArguments extends EngineOptions {
   readonly set: readonly string[];
   readonly resume?: boolean;
   readonly data?: string;
+  /** Of a study: the variants to train now. */
+  readonly only: readonly string[];
 }
 
 /** What is trained, and what it is called. */
@@ -51,32 +71,80 @@ interface Source {
   readonly read: ReadConfiguration;
 }
 
-/** Trains; returns the status to end with. */
+/** A study, and what it is called. */
+interface StudySource {
+  readonly name: string;
+  readonly title: string;
+  readonly study: ReadStudy;
+}
+
+/** Trains a configuration or every variant of a study, or shows what a demonstration shows; returns the status to end with. */
 export async function train(source: string, options: TrainArguments, output: Output): Promise<number> {
-  const what = readSource(source, options);
-  const engine = await load(engineOptions(options));
+  const recipe = source.endsWith('.json') ? undefined : recipeNamed(source);
+  if (recipe !== undefined && 'demonstrate' in recipe) return demonstrate(recipe, options, output);
+  const what = readSource(source, recipe, options);
+  const out = options.out ?? join('target', 'runs', what.name);
   const interruption = new Interruption();
   try {
+    if (!('study' in what)) return await trainInto(out, what, options, interruption, output);
+    const work = { ...what, path: out, resume: options.resume === true, only: options.only };
+    await runStudy(
+      work,
+      (variant, path, { title, output: own }) =>
+        trainInto(path, { name: `${what.name}/${variant.name}`, title, read: variant }, options, interruption, own),
+      output,
+    );
+    return exitStatus.done;
+  } finally {
+    interruption.dispose();
+  }
+}
+
+/** Trains one configuration into a folder, with an engine of its own. */
+async function trainInto(
+  path: string,
+  what: Source,
+  options: TrainArguments,
+  interruption: Interruption,
+  output: Output,
+): Promise<number> {
+  const engine = await load(engineOptions(options));
+  try {
     for (const warning of engine.info.warnings) output.remark(warning);
-    const folder = RunFolder.open(options.out ?? join('target', 'runs', what.name), options.resume === true);
+    const folder = RunFolder.open(path, options.resume === true);
     try {
       return await trainIn(folder, what, engine, options.data, interruption, output);
     } finally {
       folder.close();
     }
   } finally {
-    interruption.dispose();
     engine.close();
   }
 }
 
-function readSource(source: string, options: TrainArguments): Source {
-  const isFile = source.endsWith('.json');
-  const recipe = isFile ? undefined : recipeNamed(source);
+function readSource(source: string, recipe: TrainingRecipe | undefined, options: TrainArguments): Source | StudySource {
   const given = recipe?.configuration ?? parseConfiguration(new TextDecoder().decode(readBytes(source)), source);
-  const seeded = options.seed === undefined ? given : { ...(given as object), seed: options.seed };
-  const name = recipe?.name ?? source.replace(/^.*[\\/]/, '').replace(/\.json$/, '');
-  return { name, title: recipe?.title ?? source, read: readConfiguration(withAssignments(seeded, options.set)) };
+  const named = {
+    name: recipe?.name ?? source.replace(/^.*[\\/]/, '').replace(/\.json$/, ''),
+    title: recipe?.title ?? source,
+  };
+  const seeded = (configuration: unknown) =>
+    options.seed === undefined ? configuration : { ...(configuration as object), seed: options.seed };
+  if (isStudy(given)) {
+    const changed = (configuration: unknown, variant: string) =>
+      withAssignments(seeded(configuration), assignmentsOf(variant, options.set));
+    const study = readStudy(given, changed);
+    checkVariants(
+      study.variants.map(({ name }) => name),
+      options.set,
+    );
+    return { ...named, study };
+  }
+  if (options.only.length > 0) {
+    const message = `\`--only\` chooses among the variants of a study, and ${named.name} is a single run.`;
+    throw new WakesleepError('OPTION_INVALID', message, { given: options.only[0], where: '--only' });
+  }
+  return { ...named, read: readConfiguration(withAssignments(seeded(given), options.set)) };
 }
 
 async function trainIn(
@@ -162,8 +230,8 @@ function begin(
   data: LoadedData,
   { signal }: Interruption,
 ): { readonly run: Run; readonly records: TrainingRecord[] } {
-  const options = { signal, ...(data.heldOut === undefined ? {} : { heldOut: data.heldOut }) };
-  const { seed, weightScale, train: algorithms } = configuration;
+  const { seed, weightScale, train: algorithms, monitor } = configuration;
+  const options = { signal, monitor, ...(data.heldOut === undefined ? {} : { heldOut: data.heldOut }) };
   const checkpoint = folder.readCheckpoint();
   if (checkpoint === undefined) {
     const run = engine.create(graph, { seed, weightScale }).train(data.train, algorithms[0], options);
@@ -243,7 +311,7 @@ async function generatedOrNone(...given: Parameters<typeof generate>): Promise<G
   try {
     return await generate(...given);
   } catch (error) {
-    const labelled = labelOf(given[0].graph) !== undefined;
+    const labelled = labelLayerOf(given[0].graph) !== undefined;
     if (labelled || !(error instanceof WakesleepError) || error.code !== 'DIVERGED') throw error;
     return { values: new Float32Array(), classes: 1, rowsPerClass: 0 };
   }
@@ -261,18 +329,22 @@ async function finish(
   const startedAt = performance.now();
   const { model } = run;
   const { seed, evaluate: names } = description.configuration;
-  const hasLabels = labelOf(model.graph) !== undefined;
+  const hasLabels = labelLayerOf(model.graph) !== undefined;
   const written = folder.writeModel(model.toBytes(), model.updates);
   // A chain's draws do not depend on how many there are, so the picture is the same either way.
   const rowsPerClass = names.includes('recognisedSamples') || !hasLabels ? SAMPLES_PER_CLASS : SHOWN_PER_CLASS;
   const generated = await generatedOrNone(model, { seed, rowsPerClass, sweeps: GENERATION_SWEEPS }, pause);
   const evaluation = await evaluate(model, names, data, generated, pause);
+  const hasSamples = generated.rowsPerClass > 0;
   const pictures = {
-    'filters.png': filtersPicture(model, data),
-    'reconstructions.png': reconstructionsPicture(model, data.test ?? data.train, data),
-    ...(generated.rowsPerClass > 0 && { 'generated.png': generatedPicture(model, generated, data) }),
+    'filters.png': await drawnIfSuitable(() => filtersPicture(model, data)),
+    'reconstructions.png': await drawnIfSuitable(() => reconstructionsPicture(model, data.test ?? data.train, data)),
+    'generated.png': hasSamples ? generatedPicture(model, generated, data) : undefined,
+    'chains.png': hasSamples ? await drawnIfSuitable(() => chainsPicture(model, seed, data)) : undefined,
+    'metrics.svg': await metricsPlot(description.source, records),
   };
-  for (const [name, bytes] of Object.entries(pictures)) folder.write(name, bytes);
+  const drawn = Object.entries(pictures).flatMap(([name, bytes]) => (bytes === undefined ? [] : [{ name, bytes }]));
+  for (const { name, bytes } of drawn) folder.write(name, bytes);
   const training = records.reduce((sum, { timing }) => sum + timing.seconds, 0);
   const finished: RunDescription = {
     ...description,
@@ -281,7 +353,7 @@ async function finish(
     seconds: { training, evaluation: (performance.now() - startedAt) / 1000 },
     model: written,
     evaluation,
-    pictures: Object.keys(pictures),
+    pictures: drawn.map(({ name }) => name),
   };
   folder.describe(finished);
   return finished;

@@ -5,6 +5,7 @@
  * addressed by that number.
  */
 import { WakesleepError } from '../errors.js';
+import { fingerprint } from '../fingerprint.js';
 import { noiseStream } from '../noise.js';
 import { describeValue, finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import { withScratch } from '../runtime/allocation.js';
@@ -128,6 +129,14 @@ export class Dataset {
     integer('view()', 'first', first, { atLeast: 0, atMost: this.rows });
     integer('view()', 'rows', rows, { atLeast: 0, atMost: this.rows - first });
     return new Dataset(this.storage, this.firstRow + first, rows);
+  }
+
+  /** A view of the same rows in which each counts as much as its weight, in place of what it counted. @internal */
+  weighted(rowWeights: ArrayLike<number>): Dataset {
+    // Weights are found by the number of a row in the whole set.
+    const whole = new Float32Array(this.firstRow + this.rows);
+    whole.set(readRowWeights('weighted()', rowWeights, this.rows), this.firstRow);
+    return new Dataset({ ...this.storage, rowWeights: whole }, this.firstRow, this.rows);
   }
 
   /** The first number of the whole set that is not within a range. @internal */
@@ -283,14 +292,14 @@ export class Dataset {
     const { storage, firstRow, rows } = this;
     const { columns, classes, name, data, pixels, labels } = storage;
     const width = columns * (pixels ? 1 : 4);
-    let hash = fnv(0x811c9dc5, data.bytes().subarray(firstRow * width, (firstRow + rows) * width));
-    if (labels !== undefined) hash = fnv(hash, labels.bytes().subarray(firstRow, firstRow + rows));
+    const parts = [data.bytes().subarray(firstRow * width, (firstRow + rows) * width)];
+    if (labels !== undefined) parts.push(labels.bytes().subarray(firstRow, firstRow + rows));
     const known = this.known();
-    if (known !== undefined) hash = fnv(hash, known);
+    if (known !== undefined) parts.push(known);
     if (storage.rowWeights !== undefined) {
-      hash = fnv(hash, new Uint8Array(storage.rowWeights.slice(firstRow, firstRow + rows).buffer));
+      parts.push(new Uint8Array(storage.rowWeights.slice(firstRow, firstRow + rows).buffer));
     }
-    return { name, firstRow, rows, columns, classes, digest: hash.toString(16).padStart(8, '0') };
+    return { name, firstRow, rows, columns, classes, digest: fingerprint(parts) };
   }
 
   /** Gives the memory of the whole set back; no view of it may be used afterwards. */
@@ -310,7 +319,8 @@ export function createDataset(runtime: Runtime, options: DatasetOptions): Datase
   const knownNumbers = readKnown(where, options.known, given.values);
   const values = knownNumbers === undefined ? given.values : withoutMissing(given.values, knownNumbers);
   const classes = readClasses(where, options, rows);
-  const rowWeights = readRowWeights(where, options, rows);
+  const { rowWeights: givenWeights } = options;
+  const rowWeights = givenWeights === undefined ? undefined : readRowWeights(where, givenWeights, rows);
   const pixels = !(values instanceof Float32Array);
   const unit = { least: 0, most: 1, integers: false };
   const first = pixels ? outsideOfBytes(values, columns, scale, unit) : checkFloats(values, columns, scale);
@@ -419,8 +429,7 @@ function readClasses(where: string, { labels, classes }: DatasetOptions, rows: n
   return count;
 }
 
-function readRowWeights(where: string, { rowWeights }: DatasetOptions, rows: number): Float32Array | undefined {
-  if (rowWeights === undefined) return undefined;
+function readRowWeights(where: string, rowWeights: ArrayLike<number>, rows: number): Float32Array {
   if (rowWeights.length !== rows) {
     throw new WakesleepError('SHAPE_MISMATCH', `There are ${rowWeights.length} weights for ${rows} rows.`, {
       given: rowWeights.length,
@@ -479,10 +488,4 @@ function checkFloats(values: Float32Array, columns: number, scale: number): Plac
 
 function place(index: number, columns: number, value: number): Place {
   return { row: Math.floor(index / columns), column: index % columns, value };
-}
-
-function fnv(start: number, bytes: Uint8Array): number {
-  let hash = start;
-  for (let i = 0; i < bytes.length; i += 1) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  return hash >>> 0;
 }

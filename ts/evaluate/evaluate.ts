@@ -5,12 +5,15 @@
 import type { Evaluation } from '../config.js';
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
+import { isBeliefNet } from '../graph/belief-net.js';
 import { isDeepBoltzmannMachine, sidesOf } from '../graph/deep-boltzmann.js';
-import { unitsOf, visibleLayerOf, weightName } from '../graph/graph.js';
-import { labelOf, visibleUnitsOf } from '../graph/machines.js';
+import { isTransposed, layerOf, unitsOf, unsuitable, visibleLayerOf, weightName } from '../graph/graph.js';
+import { labelLayerOf, visibleUnitsOf } from '../graph/machines.js';
 import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
-import { unitType } from '../units/index.js';
+import { transpose } from '../parameters.js';
+import { type Units, unitType } from '../units/index.js';
+import { shareOfEdgeFilters } from './edges.js';
 import { gaussianBaselines } from './gaussian-baselines.js';
 import { nearestNeighbourClasses } from './nearest-neighbours.js';
 import { shareOfSmoothFilters } from './smoothness.js';
@@ -39,9 +42,15 @@ export interface EvaluationResults {
   heldOutErrorPercent?: number;
   /**
    * Nats a test row, binarised by sampling once where units are binary: exact where one side has few states, or else by
-   * annealed importance sampling with the ends of its bracket; of a deep Boltzmann machine the variational lower bound.
+   * annealed importance sampling with the ends of its bracket; of a deep Boltzmann machine the variational lower bound. Of
+   * a belief net by importance sampling with `testParticles`, on average below the truth, and the standard error of the mean
+   * over rows.
    */
   testNats?: number;
+  /** Of a deep Boltzmann machine: `testNats` is a lower bound, but for how far log Z is off. */
+  testIsBound?: true;
+  testParticles?: number;
+  testNatsError?: number;
   testNatsLow?: number;
   testNatsHigh?: number;
   /** Nats a test row under the Gaussians of the training rows. */
@@ -49,6 +58,7 @@ export interface EvaluationResults {
   fullGaussianNats?: number;
   recognisedSamplesPercent?: number;
   smoothFiltersPercent?: number;
+  edgeFiltersPercent?: number;
 }
 
 /** Samples drawn of each class to be judged, and how many of them are shown. */
@@ -91,6 +101,8 @@ export async function evaluate(
       const classes = await nearestNeighbourClasses(data.train, generated.values, pause);
       const right = classes.filter((label, row) => label === Math.floor(row / generated.rowsPerClass)).length;
       results.recognisedSamplesPercent = (100 * right) / classes.length;
+    } else if (name === 'edgeFilters') {
+      results.edgeFiltersPercent = 100 * shareOfEdgeFilters(firstLayerFilters(model), data.height, data.width);
     } else {
       const filters = firstLayerFilters(model);
       results.smoothFiltersPercent = 100 * shareOfSmoothFilters(filters, data.height, data.width);
@@ -104,6 +116,8 @@ const CHAINS = 200;
 const TEMPERATURES = 10_000;
 const TEMPERATURES_DEEP = 20_000;
 const SWEEPS = 5000;
+/** Draws for each row of a belief net. */
+const PARTICLES = 1000;
 /** Hidden units that are enumerated rather than annealed. */
 const MOST_ENUMERATED = 20;
 
@@ -122,13 +136,22 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
   const binary = unitType(units).binary(units);
   const whole = test.isBinary() || !binary;
   const rows = whole ? test : test.binarised({ method: 'sample', seed: model.seed });
+  if (isBeliefNet(model.graph)) {
+    const given = { seed: model.seed, particles: PARTICLES };
+    const found = await model.importanceLogLikelihoodAsync(rows, given, pause);
+    if (rows !== test) rows.free();
+    return { testNats: found.mean, testParticles: found.particles, testNatsError: found.standardError };
+  }
   const { uppers } = sidesOf(model.graph, 'The likelihood of test rows');
-  const enumerable = uppers.reduce((sum, layer) => sum + unitsOf(model.graph, layer), 0) <= MOST_ENUMERATED;
+  const hidden = uppers.reduce((sum, layer) => sum + unitsOf(model.graph, layer), 0);
+  const enumerable =
+    hidden <= MOST_ENUMERATED || (uppers.length === 1 && isOneGroup(layerOf(model.graph, uppers[0]!).units));
   const deep = isDeepBoltzmannMachine(model.graph);
   const nats = enumerable && !deep ? model.logLikelihood(rows) : unnormalised(model, rows);
   const mean = nats.reduce((sum, x) => sum + x, 0) / rows.rows;
   if (rows !== test) rows.free();
-  if (enumerable) return { testNats: deep ? mean - model.logPartition() : mean };
+  const bound = deep ? ({ testIsBound: true } as const) : {};
+  if (enumerable) return { testNats: deep ? mean - model.logPartition() : mean, ...bound };
   const base = binary ? { base: train } : {};
   const temperatures = deep ? TEMPERATURES_DEEP : TEMPERATURES;
   const given = { seed: model.seed, chains: CHAINS, temperatures, ...base };
@@ -138,14 +161,30 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
   const start = { sweeps: SWEEPS };
   const reverse = await model.annealedLogPartitionAsync({ ...given, direction: 'reverse', start });
   const { low, high } = bracketOf(forward, reverse);
-  return { testNats: mean - forward.logPartition, testNatsLow: mean - high, testNatsHigh: mean - low };
+  return { testNats: mean - forward.logPartition, testNatsLow: mean - high, testNatsHigh: mean - low, ...bound };
 }
 
-/** Weights of the lowest hidden units, `[hidden units, visible units]`. */
-export function firstLayerFilters(model: Model): Float32Array {
-  const visible = visibleLayerOf(model.graph);
-  const connection = model.graph.connections.find(({ lower }) => lower === visible)!;
-  return model.parameter(weightName(connection)).values();
+/** Whether exactly one unit of a layer is on, so that it has as few configurations as units: a mixture's components. */
+function isOneGroup(units: Units): boolean {
+  const type = unitType(units);
+  return type.binary(units) && type.kernel(units).size === type.units(units);
+}
+
+/** Weights from the visible layer to the first layer that it is wholly joined to, `[hidden units, visible units]`; throws `GRAPH_UNSUITABLE`. */
+export function firstLayerFilters({ graph, parameters }: Model): Float32Array {
+  const visible = visibleLayerOf(graph);
+  const connection = graph.connections.find(
+    ({ kind, lower, upper, edges }) =>
+      kind !== 'recognition' && lower === visible && upper !== visible && edges === undefined,
+  );
+  if (connection === undefined) {
+    throw unsuitable(
+      `No hidden layer is joined to every unit of the layer \`${visible}\`: there are no filters.`,
+      visible,
+    );
+  }
+  const values = parameters.read(weightName(connection));
+  return isTransposed(connection) ? transpose(values, unitsOf(graph, visible)) : values;
 }
 
 /** Draws rows for each class with its label clamped, or unclamped rows from a model without labels. */
@@ -154,7 +193,7 @@ export async function generate(
   options: { readonly seed: number; readonly rowsPerClass: number; readonly sweeps: number },
   pause: Pause,
 ): Promise<Generated> {
-  const [visible, label] = [visibleLayerOf(model.graph), labelOf(model.graph)];
+  const [visible, label] = [visibleLayerOf(model.graph), labelLayerOf(model.graph)];
   const { seed, rowsPerClass, sweeps } = options;
   const classes = label === undefined ? 1 : unitsOf(model.graph, label);
   const values = new Float32Array(classes * rowsPerClass * unitsOf(model.graph, visible));

@@ -2,6 +2,7 @@
  * A graph as a sigmoid belief net (Neal 1992): every layer is drawn given its causes, which directed connections lead down
  * from; recognition connections, where there are any, lead back up and make an approximate posterior.
  */
+import { unitType } from '../units/index.js';
 import { type Connection, causesFirst, connectionName, type Graph, unsuitable, visibleLayerOf } from './graph.js';
 
 /** A layer with the connections that drive it: from its causes or, in recognition, from its effects. */
@@ -41,6 +42,27 @@ export function beliefNetOf(graph: Graph, what: string): BeliefNet {
     connections: connections.filter(({ kind, lower }) => kind === 'directed' && lower === layer),
   }));
   return { generation, recognition: recognitionOf(graph, order, visible), visible };
+}
+
+/** As `beliefNetOf`, and every layer must have binary units; throws `GRAPH_UNSUITABLE` naming the layer that has others. */
+export function binaryBeliefNetOf(graph: Graph, what: string): BeliefNet {
+  for (const { name, units } of graph.layers) {
+    if (units.type === 'bernoulli' && !units.meanField) continue;
+    const found = unitType(units).describe(units);
+    throw unsuitable(`${what} needs a sigmoid belief net of binary units; the layer \`${name}\` has ${found}.`, name);
+  }
+  return beliefNetOf(graph, what);
+}
+
+/** Refuses a net whose layers have no recognition connections; throws `GRAPH_UNSUITABLE`. */
+export function requireRecognition(net: BeliefNet, what: string): void {
+  if (net.recognition.length > 0) return;
+  throw unsuitable(`${what} needs recognition connections, and this graph has none.`, net.visible);
+}
+
+/** The layers that do not hold the data, causes first. */
+export function hiddenLayersOf({ generation, visible }: BeliefNet): string[] {
+  return generation.map(({ layer }) => layer).filter((layer) => layer !== visible);
 }
 
 function recognitionOf(graph: Graph, order: readonly string[], visible: string): Family[] {

@@ -4,7 +4,7 @@
  * and the other way round; a restricted Boltzmann machine is the chain of two.
  */
 import { type Connection, connectionName, type Graph, layerOf, unsuitable, visibleLayerOf } from './graph.js';
-import { machineOf } from './machines.js';
+import { type Machine, machineOf } from './machines.js';
 
 /** Layers in a chain. */
 export interface Chain {
@@ -72,7 +72,11 @@ export function sidesOf(graph: Graph, what: string): Sides {
     const every = (parity: number) => layers.filter((_, index) => index % 2 === parity);
     return { lowers: every(0), uppers: every(1), connections };
   }
-  const { upper, connections } = machineOf(graph, what);
+  return sidesOfMachine(machineOf(graph, what));
+}
+
+/** The two sides of one machine of a stack. */
+export function sidesOfMachine({ upper, connections }: Machine): Sides {
   return { lowers: connections.map(({ lower }) => lower), uppers: [upper], connections };
 }
 

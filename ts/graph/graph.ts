@@ -51,6 +51,9 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
 }
 
+/** Addresses of draws tell so many layers, or connections, apart. */
+const MOST_PARTS = 256;
+
 const namePattern = /^[A-Za-z][A-Za-z0-9_]*$/;
 
 /** Checks a graph from outside (a file, a configuration, a caller); throws `OPTION_INVALID` or `GRAPH_UNSUITABLE`. */
@@ -66,6 +69,11 @@ export function readGraph(where: string, given: unknown): Graph {
   const connections = list(where, 'connections', given.connections).map((connection, i) =>
     readConnection(`${where}.connections.${i}`, connection, order),
   );
+  const most = Math.max(layers.length, connections.length);
+  if (most > MOST_PARTS) {
+    const message = `A graph has at most ${MOST_PARTS} layers and as many connections; got ${layers.length} and ${connections.length}.`;
+    throw unsuitable(message, where);
+  }
   checkPairs(connections);
   const graph = freezeDeep({ layers, connections });
   for (const connection of connections) checkConnection(graph, connection);

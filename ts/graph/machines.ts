@@ -5,6 +5,7 @@
  * from below. A plain RBM is one machine; a deep belief net is a stack of them, bottom first, the last undirected.
  */
 import { type Units, unitType } from '../units/index.js';
+import { isBeliefNet } from './belief-net.js';
 import { type Connection, connectionName, type Graph, layerOf, unsuitable, visibleLayerOf } from './graph.js';
 
 /** One upper layer and the connections down from it, in the graph's order. */
@@ -57,16 +58,16 @@ export function stackOf(graph: Graph): Stack {
   return { machines, visible, label };
 }
 
-/** The layer that holds labels: one beside the visible layer that no connection leads up to; undefined without one. */
-export function labelOf(graph: Graph): string | undefined {
-  const visible = visibleLayerOf(graph);
-  const leads = (name: string, side: 'lower' | 'upper') => graph.connections.some((joined) => joined[side] === name);
-  return graph.layers.find(({ name }) => name !== visible && leads(name, 'lower') && !leads(name, 'upper'))?.name;
-}
-
 /** The units of the layer that holds the data. */
 export function visibleUnitsOf(graph: Graph): Units {
   return layerOf(graph, visibleLayerOf(graph)).units;
+}
+
+/** The layer that holds labels: the one beside the visible layer that nothing leads up to; undefined where there is none, as in belief nets. */
+export function labelLayerOf(graph: Graph): string | undefined {
+  const { layers, connections } = graph;
+  const bottoms = layers.map(({ name }) => name).filter((name) => connections.every(({ upper }) => upper !== name));
+  return bottoms.length === 2 && !isBeliefNet(graph) ? bottoms[1] : undefined;
 }
 
 /** The one machine of a restricted Boltzmann machine; throws `GRAPH_UNSUITABLE` for deeper graphs. */
@@ -84,12 +85,17 @@ export function machineOf(graph: Graph, what: string): Machine {
 }
 
 /** Refuses a machine whose data are counts of rows of different lengths; `why` says what does not know them. */
-export function refuseCounts(graph: Graph, { connections }: Pick<Machine, 'connections'>, why: string): void {
-  for (const { lower } of connections) {
-    const { units } = layerOf(graph, lower);
-    const type = unitType(units);
-    if (type.countsDraws) throw unsuitable(`${why}; the layer \`${lower}\` has ${type.describe(units)}.`, lower);
-  }
+export function refuseCounts(graph: Graph, machine: Pick<Machine, 'connections'>, why: string): void {
+  const lower = countedLayer(graph, machine);
+  if (lower === undefined) return;
+  const { units } = layerOf(graph, lower);
+  throw unsuitable(`${why}; the layer \`${lower}\` has ${unitType(units).describe(units)}.`, lower);
+}
+
+/** The layer whose rows are counts, each row of a length of its own; undefined where there is none. */
+export function countedLayer(graph: Graph, { connections }: Pick<Machine, 'connections'>): string | undefined {
+  const counted = connections.find(({ lower }) => unitType(layerOf(graph, lower).units).countsDraws === true);
+  return counted?.lower;
 }
 
 function single(graph: Graph, below: string): Connection | undefined {

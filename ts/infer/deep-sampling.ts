@@ -11,9 +11,10 @@ import { oneOf } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
+import type { ClampedUnits } from './ancestral.js';
 import { LayerChain, type Parity } from './layer-chain.js';
 import { LayerState } from './layer-state.js';
-import { givenOut } from './passes.js';
+import { Snapshots } from './snapshots.js';
 
 /** States of layers by their names: `[units]` for all rows alike, or `[rows, units]`. */
 export type LayerStates = Readonly<Record<string, ArrayLike<number>>>;
@@ -22,19 +23,21 @@ export type LayerStates = Readonly<Record<string, ArrayLike<number>>>;
 export interface DeepSampling {
   readonly rows: number;
   readonly sweeps: number;
+  /** Sweeps from one snapshot of the chains to the next, a divisor of `sweeps`. */
+  readonly every: number;
   readonly seed: number;
   readonly give: 'means' | 'states';
   /** The layer that is given, by default the visible one. */
   readonly layer: string | undefined;
-  /** What is clamped; NaN is free. */
-  readonly clamp: LayerStates;
+  /** What is clamped; NaN and `null` are free. */
+  readonly clamp: ClampedUnits;
   /** Where chains start; layers that are not named start from their biases alone. */
   readonly start: LayerStates;
 }
 
-/** Draws rows of one layer, `[rows, units]`; throws `OPTION_INVALID`, `SHAPE_MISMATCH`, `GRAPH_UNSUITABLE`. */
+/** Draws rows of one layer, `[rows, sweeps / every, units]`; throws `OPTION_INVALID`, `SHAPE_MISMATCH`, `GRAPH_UNSUITABLE`. */
 export function sampleDeep(parameters: Parameters, options: DeepSampling): Float32Array<ArrayBuffer> {
-  const { rows, sweeps, seed, give } = options;
+  const { rows, sweeps, every, seed, give } = options;
   const { runtime, graph } = parameters;
   const what = 'Block Gibbs sampling';
   const chain = chainOf(graph, what);
@@ -54,30 +57,31 @@ export function sampleDeep(parameters: Parameters, options: DeepSampling): Float
         layer.write(runtime, values);
         parameters.scaledLayer(layer.name)?.takeIn(layer);
       }
-      clamps.get(layer.name)?.start(layer);
+      clamps.get(layer.name)?.hold(layer);
     }
+    const given = state.layers.find(({ name }) => name === asked)!;
+    const snapshots = new Snapshots(rows, given.activity.units, sweeps, every);
+    /** What the layer that is given was last drawn from, which a clamp replaces in the layer itself. */
+    let means: Float32Array<ArrayBuffer> | undefined;
     const draw = (parity: Parity, sweep: number) => {
       for (const layer of state.of(parity)) {
         const clamp = clamps.get(layer.name);
         if (clamp?.isWhole) continue;
         state.infer(layer, { keep: 'means', draw: { update: sweep, sweep: 0 } });
-        clamp?.hold(layer, sweep === sweeps && give === 'means' && layer.name === asked);
+        if (layer === given && give === 'means' && snapshots.isDue(sweep)) means = layer.values(runtime);
+        clamp?.hold(layer);
       }
     };
     for (let sweep = 1; sweep <= sweeps; sweep += 1) {
       draw(1, sweep);
       draw(0, sweep);
+      if (!snapshots.isDue(sweep)) continue;
+      if (give === 'states') given.spreadStates();
+      const values = means ?? given.values(runtime);
+      clamps.get(asked)?.overlay(values);
+      snapshots.take(sweep, parameters.scaledLayer(asked)?.giveOut(values) ?? values);
     }
-    const layer = state.layers.find(({ name }) => name === asked)!;
-    if (give === 'states') layer.spreadStates();
-    const values = givenOut(parameters, layer);
-    if (values.every(Number.isFinite)) return values;
-    const message = `Chains of ${sweeps} sweeps grew beyond all numbers: nothing holds the units of this model back. Fewer \`sweeps\` show where they go.`;
-    throw new WakesleepError('DIVERGED', message, {
-      given: sweeps,
-      wanted: 'chains that stay finite',
-      where: 'sample()',
-    });
+    return snapshots.values;
   } finally {
     state.free();
     for (const clamp of clamps.values()) clamp.free();
@@ -114,24 +118,19 @@ class Clamp {
     this.order.words().set(Uint32Array.from({ length: rows }, (_, row) => row));
   }
 
-  /** Puts the given states in place before the first sweep. */
-  start(layer: LayerState): void {
-    this.hold(layer, false);
+  /** Puts the given states in place of what the layer drew. */
+  hold(layer: LayerState): void {
+    const { held, known, order, parameters } = this;
+    held.complete(parameters.runtime, layer, known, order, 0);
+    layer.copyRows(parameters.runtime, held, order.words().slice());
   }
 
-  /** Puts the given states in place of what the layer drew; with `asMeans`, in place of the means that it drew from. */
-  hold(layer: LayerState, asMeans: boolean): void {
-    const { parameters, held, known, order } = this;
-    const { runtime } = parameters;
-    const means = asMeans ? layer.values(runtime) : undefined;
-    held.complete(runtime, layer, known, order, 0);
-    layer.copyRows(runtime, held, order.words().slice());
-    if (means === undefined) return;
-    const states = held.values(runtime);
-    layer.write(
-      runtime,
-      means.map((mean, place) => (Number.isNaN(this.values[place]!) ? mean : states[place]!)),
-    );
+  /** Puts the given states over numbers of the layer, `[rows, units]`. */
+  overlay(numbers: Float32Array): void {
+    const states = this.held.values(this.parameters.runtime);
+    this.values.forEach((value, place) => {
+      if (!Number.isNaN(value)) numbers[place] = states[place]!;
+    });
   }
 
   free(): void {
@@ -139,25 +138,26 @@ class Clamp {
   }
 }
 
-/** Checks states by layer and makes them `[rows, units]`; only what is clamped may be NaN. */
+/** Checks states by layer and makes them `[rows, units]`; only what is clamped may be NaN or `null`. */
 function readStates(
   { graph }: Parameters,
   option: 'start' | 'clamp',
   layers: readonly string[],
-  given: LayerStates,
+  given: ClampedUnits,
   rows: number,
 ): Map<string, Float32Array<ArrayBuffer>> {
   const where = `sample().${option}`;
   const states = new Map<string, Float32Array<ArrayBuffer>>();
-  for (const [name, values] of Object.entries(given)) {
+  for (const [name, listed] of Object.entries(given)) {
     oneOf(where, 'layer', name, layers);
+    const values = typeof listed === 'number' ? [listed] : listed;
     const units = unitsOf(graph, name);
     if (values.length !== units && values.length !== rows * units) {
       const wanted = `${units}, one for each unit, or ${rows * units}, one for each unit of each row`;
       const message = `\`${option}.${name}\` has ${values.length} numbers; it must have ${wanted}.`;
       throw new WakesleepError('SHAPE_MISMATCH', message, { given: values.length, wanted, where });
     }
-    const all = Float32Array.from({ length: rows * units }, (_, place) => values[place % values.length]!);
+    const all = Float32Array.from({ length: rows * units }, (_, place) => values[place % values.length] ?? Number.NaN);
     const spec = layerOf(graph, name).units;
     const { least, most } = unitType(spec).range(spec);
     const wrong = all.find((x) => (Number.isNaN(x) ? option === 'start' : !(x >= least && x <= most)));

@@ -140,10 +140,16 @@ export class LayerState {
     return this.rowWeights.length > 1 ? this.rowWeights[row]! : (this.rowWeights[0] ?? 1);
   }
 
-  /** Takes over rows of another state of the same layer, in a given order. */
-  copyRows(runtime: Runtime, from: LayerState, rows: Uint32Array): void {
-    created(runtime, 'rows', this.activity.copyRows(from.activity, rows) || undefined);
+  /** Takes over rows of another state of the same layer, in a given order, behind the first `kept` rows that are there. */
+  copyRows(runtime: Runtime, from: LayerState, rows: Uint32Array, kept = 0): void {
+    created(runtime, 'rows', this.activity.copyRows(from.activity, rows, kept) || undefined);
     this.listed = from.listed;
+  }
+
+  /** Lists what is not zero in the values, whatever was listed before. */
+  listValues(runtime: Runtime): void {
+    created(runtime, 'a batch', this.activity.listValues() || undefined);
+    this.listed = true;
   }
 
   /** Keeps what is known of a data set's rows `order[first …]` and takes the states of `drawn` for the rest. */
@@ -276,6 +282,11 @@ export class LayerState {
         values[place]! += damping * (before[row * units + unit]! - values[place]!);
       }
     }
+  }
+
+  /** `out[row] += log p(s | x)` of the states of `layer`, as they are listed, from the total inputs here; nats, f64. */
+  addLogProbability(layer: LayerState, out: EngineBuffer): void {
+    this.activity.addLogProbability(layer.activity, layer.reads(true), this.code, this.size, out.handle);
   }
 
   /** A copy of the values, `[rows, units]`. */

@@ -17,7 +17,7 @@ import { givenOut } from './passes.js';
 import { gatherRows, refuseMissing } from './source.js';
 
 /** What questions that need a mean field take. */
-export interface PosteriorOptions {
+export interface FactorialPosteriorOptions {
   /** Passes over the hidden layers after the one that goes up, default 30; 0 for none. */
   readonly passes?: number;
   /** The share of its last means that a layer keeps in all passes but the last, 0 (default) to below 1. */
@@ -25,10 +25,13 @@ export interface PosteriorOptions {
 }
 
 /** The names of these options. */
-export const posteriorOptionNames = ['passes', 'damping'] as const;
+export const factorialPosteriorNames = ['passes', 'damping'] as const;
 
 /** Checks and completes them; throws `OPTION_INVALID`. */
-export function readPosterior(where: string, { passes, damping }: PosteriorOptions): MeanFieldOptions {
+export function readFactorialPosterior(
+  where: string,
+  { passes, damping }: FactorialPosteriorOptions,
+): MeanFieldOptions {
   return {
     passes: integer(where, 'passes', passes ?? 30, { atLeast: 0, atMost: 1_000_000 }),
     damping: finiteNumber(where, 'damping', damping ?? 0, { atLeast: 0, below: 1 }),

@@ -1,12 +1,15 @@
 /** Single passes through a model: means and states of one layer given another, reconstructions. */
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
+import { binaryBeliefNetOf, isBeliefNet, requireRecognition } from '../graph/belief-net.js';
 import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
 import { machineOf, stackOf } from '../graph/machines.js';
 import type { Parameters } from '../parameters.js';
+import { freeLayers, meansOfLayer, netLayers } from './belief-layers.js';
 import { withBlocks } from './blocks.js';
 import { downwardDrive, upwardDrives } from './drives.js';
 import { LayerState } from './layer-state.js';
+import { recognitionMeans } from './posterior.js';
 
 /** Means of a layer given the data, `[rows, units]`; layers between pass their means on. Labels count as absent. */
 export function meansAbove(parameters: Parameters, data: Dataset, layer: string): Float32Array<ArrayBuffer> {
@@ -28,9 +31,13 @@ export function meansAbove(parameters: Parameters, data: Dataset, layer: string)
   return means;
 }
 
-/** Means of the visible layer after a pass of means to the topmost layer and back, `[rows, visible units]`. */
+/**
+ * Means of the visible layer after a pass of means to the topmost layer and back, `[rows, visible units]`; of a belief net,
+ * what the means of its recognition net predict.
+ */
 export function reconstruct(parameters: Parameters, data: Dataset): Float32Array<ArrayBuffer> {
   const { graph, runtime } = parameters;
+  if (isBeliefNet(graph)) return reconstructFromCauses(parameters, data);
   const { machines, visible, label } = stackOf(graph);
   const means = new Float32Array(data.rows * data.columns);
   withBlocks(parameters, data, machines.length - 1, false, (source, upper, first, rows) => {
@@ -57,6 +64,24 @@ export function reconstruct(parameters: Parameters, data: Dataset): Float32Array
     }
   });
   return means;
+}
+
+/** Means of a belief net's visible layer given the means that its recognition net has of the causes. */
+function reconstructFromCauses(parameters: Parameters, data: Dataset): Float32Array<ArrayBuffer> {
+  const { graph, runtime } = parameters;
+  const what = 'A reconstruction';
+  const net = binaryBeliefNetOf(graph, what);
+  requireRecognition(net, what);
+  const means = recognitionMeans(parameters, net, data);
+  const layers = netLayers(parameters, net, data.rows, 0, 'sample');
+  try {
+    for (const [name, values] of means) layers.get(name)!.write(runtime, values);
+    const visible = layers.get(net.visible)!;
+    meansOfLayer(parameters, net, net.visible, layers, visible);
+    return visible.values(runtime);
+  } finally {
+    freeLayers(layers);
+  }
 }
 
 /** A copy of a layer's values as rows are given, `[rows, units]`. */

@@ -155,6 +155,14 @@ export function refuseMissing(data: Dataset, what: string): void {
   throw new WakesleepError('DATA_INVALID', message, { given: 'missing numbers', wanted: 'whole rows' });
 }
 
+/** Refuses rows that are not states of binary units; `what` is what needs them. */
+export function refuseIntensities(data: Dataset, what: string): void {
+  refuseMissing(data, what);
+  if (data.isBinary()) return;
+  const message = `${what} needs rows of 0 and 1, and there are intensities; \`binarised()\` makes states of them.`;
+  throw new WakesleepError('DATA_INVALID', message, { given: 'intensities', wanted: 'rows of 0 and 1' });
+}
+
 /** Refuses data that does not fit the layer that is to hold it. */
 export function checkData(graph: Graph, visible: string, data: Dataset): void {
   const { units } = layerOf(graph, visible);

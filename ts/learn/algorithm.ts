@@ -4,6 +4,12 @@ import type { Graph } from '../graph/graph.js';
 import { machineOf } from '../graph/machines.js';
 import { isPlainObject, nearestName } from '../options.js';
 import {
+  type BoltzmannLearning,
+  boltzmannLearning,
+  checkBoltzmannLearning,
+  runBoltzmannLearning,
+} from './boltzmann-learning.js';
+import {
   checkDeepBoltzmann,
   type DeepBoltzmannLearning,
   deepBoltzmannLearning,
@@ -18,10 +24,29 @@ import {
 } from './expectation-maximisation.js';
 import { checkPhases, type Greedy, type GreedyPhase, greedy, runGreedy } from './greedy.js';
 import { type MachineTrainer, machineTrainers, runMachineTrainer } from './machine-trainers.js';
+import { checkMonteCarloEM, type MonteCarloEM, monteCarloEM, runMonteCarloEM } from './monte-carlo-em.js';
+import {
+  checkReweightedWakeSleep,
+  type ReweightedWakeSleep,
+  reweightedWakeSleep,
+  runReweightedWakeSleep,
+} from './reweighted-wake-sleep.js';
 import type { Training, TrainingLoop } from './training.js';
+import { checkVariationalEM, runVariationalEM, type VariationalEM, variationalEM } from './variational-em.js';
+import { checkWakeSleep, runWakeSleep, type WakeSleep, wakeSleep } from './wake-sleep.js';
 
 /** Any algorithm, as plain data. */
-export type Algorithm = MachineTrainer | ExactGradient | ExpectationMaximisation | Greedy | DeepBoltzmannLearning;
+export type Algorithm =
+  | MachineTrainer
+  | ExactGradient
+  | ExpectationMaximisation
+  | BoltzmannLearning
+  | DeepBoltzmannLearning
+  | Greedy
+  | WakeSleep
+  | ReweightedWakeSleep
+  | MonteCarloEM
+  | VariationalEM;
 
 /** What an algorithm's type must answer. */
 interface AlgorithmType<A extends Algorithm> {
@@ -61,6 +86,11 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
     check: checkMixture,
     run: (training, algorithm) => runExpectationMaximisation(training, algorithm),
   },
+  boltzmannLearning: {
+    read: (options) => boltzmannLearning(options),
+    check: checkBoltzmannLearning,
+    run: (training, algorithm) => runBoltzmannLearning(training, algorithm),
+  },
   greedy: {
     read: ({ phases }) =>
       greedy(Array.isArray(phases) ? (phases.map(readAlgorithm) as GreedyPhase[]) : (phases as never)),
@@ -72,6 +102,10 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
     check: (graph) => void checkDeepBoltzmann(graph),
     run: (training, algorithm) => runDeepBoltzmann(training, algorithm),
   },
+  wakeSleep: { read: wakeSleep, check: checkWakeSleep, run: runWakeSleep },
+  reweightedWakeSleep: { read: reweightedWakeSleep, check: checkReweightedWakeSleep, run: runReweightedWakeSleep },
+  monteCarloEM: { read: monteCarloEM, check: checkMonteCarloEM, run: runMonteCarloEM },
+  variationalEM: { read: variationalEM, check: checkVariationalEM, run: runVariationalEM },
 };
 
 /** Checks plain data from outside (a caller, a configuration, a checkpoint); throws `OPTION_INVALID`. */

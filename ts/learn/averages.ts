@@ -7,11 +7,9 @@ import { allocateVector, machineParameterNames, type Parameters } from '../param
 import { created, readFloats, withFloats } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Weights } from '../wasm/st.js';
+import { prefixed, withoutPrefix } from './tensor-names.js';
 
-/** What the names of averages in a checkpoint begin with. */
-const STATE = 'average.';
-
-/** The parameters of one machine that are averaged. */
+/** The names of what is averaged of a machine: its parameters, and learned log-variances. */
 export function averagedNames(parameters: Parameters, machine: Machine): string[] {
   const logVariances = machine.connections
     .filter(({ lower }) => parameters.scaledLayer(lower)?.logVariance !== undefined)
@@ -19,7 +17,10 @@ export function averagedNames(parameters: Parameters, machine: Machine): string[
   return [...machineParameterNames(parameters.graph, machine), ...logVariances];
 }
 
-/** The averages of parameters. */
+/** What the names of averages in a checkpoint begin with. */
+const PREFIX = 'average.';
+
+/** The averages of some parameters. */
 export class Averages {
   private readonly weights = new Map<string, Weights>();
   private readonly biases = new Map<string, EngineBuffer>();
@@ -32,7 +33,7 @@ export class Averages {
   ) {
     const { runtime } = parameters;
     for (const name of names) {
-      const [units, lower] = parameters.specOf(name).shape as [number, number?];
+      const [units, lower] = parameters.sidesOf(name);
       if (lower === undefined) this.biases.set(name, allocateVector(runtime, units));
       else this.weights.set(name, created(runtime, 'averages', runtime.kernels.Weights.create(lower, units)));
     }
@@ -50,22 +51,25 @@ export class Averages {
 
   /** Makes the averages the parameters. */
   install(): void {
-    for (const [name, values] of this.tensors()) this.parameters.write(name, values);
+    for (const [name, values] of this.tensors()) {
+      if (this.biases.has(name)) this.parameters.write(name, values);
+      else withFloats(this.parameters.runtime, values, (held) => this.parameters.weight(name).write(held.handle));
+    }
   }
 
   /** The averages for a checkpoint: `average.` and the names of their parameters. */
-  state(): Map<string, Float32Array> {
-    return new Map([...this.tensors()].map(([name, values]) => [STATE + name, values]));
+  state(): [string, Float32Array][] {
+    return prefixed(PREFIX, this.tensors());
   }
 
-  /** The averages by the names of their parameters. */
+  /** The averages by the names of their parameters, weights as `[upper, lower]`. */
   private tensors(): Map<string, Float32Array> {
     const tensors = new Map<string, Float32Array>();
     for (const [name, average] of this.biases) {
       tensors.set(name, new Float32Array(average.floats().subarray(0, this.parameters.specOf(name).shape[0])));
     }
     for (const [name, average] of this.weights) {
-      const [units, lower] = this.parameters.specOf(name).shape as [number, number];
+      const [units, lower] = this.parameters.sidesOf(name) as [number, number];
       const values = readFloats(this.parameters.runtime, units * lower, (out) => average.read(out.handle));
       tensors.set(name, values);
     }
@@ -74,9 +78,10 @@ export class Averages {
 
   /** Takes the averages of a checkpoint. */
   restore(tensors: ReadonlyMap<string, Float32Array>): void {
-    for (const [name, average] of this.biases) average.floats().set(tensors.get(STATE + name)!);
+    const own = withoutPrefix(PREFIX, tensors);
+    for (const [name, average] of this.biases) average.floats().set(own.get(name)!);
     for (const [name, average] of this.weights) {
-      withFloats(this.parameters.runtime, tensors.get(STATE + name)!, (held) => average.write(held.handle));
+      withFloats(this.parameters.runtime, own.get(name)!, (held) => average.write(held.handle));
     }
   }
 

@@ -9,8 +9,14 @@
  *
  * Sparsity (Hinton 2010, section 11): total inputs of upper unit j feel `s_j = cost · (target − q_j)`, q the running mean of
  * its activity: `∇c_j += s_j`, `∇W_ij += ⟨v_i⟩ s_j` for the connections from below.
+ *
+ * Counts (Salakhutdinov and Hinton, "Replicated softmax", 2009): a document of D words has hidden biases `D c`, so that
+ * `∇c = ⟨D h⟩ − ⟨D h⟩`. Rows count as D over its mean, which keeps the rate that of the weights: the direction, and where it
+ * is zero, are those of the likelihood.
  */
+import type { Dataset } from '../data/dataset.js';
 import { type Connection, unitsOf } from '../graph/graph.js';
+import { countedLayer, refuseCounts } from '../graph/machines.js';
 import type { LayerState } from '../infer/layer-state.js';
 import { allocateVector, type Parameters } from '../parameters.js';
 import type { Corrections } from './machine-update.js';
@@ -32,18 +38,25 @@ export class GradientCorrections {
     private readonly parameters: Parameters,
     private readonly connections: readonly Connection[],
     private readonly options: Options,
+    /** The layer whose rows are counts, where there is one, and the mean of their lengths. */
+    private readonly counts: { readonly layer: string; readonly meanLength: number } | undefined,
   ) {
     this.uppers = [...new Set(connections.map(({ upper }) => upper))];
   }
 
-  /** What computes the corrections, or `undefined` where no option asks for any; a lower layer has one connection upward. */
+  /** What computes the corrections, or `undefined` where neither options nor units ask for any; a lower layer has one connection upward. */
   static of(
     parameters: Parameters,
     connections: readonly Connection[],
     options: Options,
+    data: Dataset,
   ): GradientCorrections | undefined {
-    if (options.centring === null && options.sparsity === null) return undefined;
-    return new GradientCorrections(parameters, connections, options);
+    const { graph } = parameters;
+    const layer = countedLayer(graph, { connections });
+    if (options.centring === null && options.sparsity === null && layer === undefined) return undefined;
+    if (options.centring !== null) refuseCounts(graph, { connections }, 'Centring does not know document lengths');
+    const counts = layer === undefined ? undefined : { layer, meanLength: mean(data.rowSums()) };
+    return new GradientCorrections(parameters, connections, options, counts);
   }
 
   /** The corrections of one batch. */
@@ -51,6 +64,7 @@ export class GradientCorrections {
     const { connections, options } = this;
     const [[first]] = [...positive.values()] as [[LayerState, boolean]];
     const { rows } = first.activity;
+    if (options.centring === null && options.sparsity === null) return this.ofCounts(positive, negative, rows);
     const sums = { positive: this.sums(positive), negative: this.sums(negative) };
     const difference = new Map<string, Vector>();
     for (const [name, sum] of sums.positive) difference.set(name, subtract(sum, sums.negative.get(name)!));
@@ -62,11 +76,32 @@ export class GradientCorrections {
     return { weights, biases };
   }
 
+  /** The upper layers' biases alone, where nothing but document lengths changes the gradient. */
+  private ofCounts(positive: Sides, negative: Sides, rows: number): Corrections {
+    const biases = this.uppers.map((upper): [string, Vector] => {
+      const gradient = subtract(this.sumsOf(positive, upper), this.sumsOf(negative, upper));
+      scaleBy(gradient, 1 / rows);
+      return [upper, gradient];
+    });
+    return { weights: new Map(), biases: new Map(biases) };
+  }
+
   /** Sums over cases of every layer's units. */
   private sums(phase: Sides): Map<string, Vector> {
     const sums = new Map<string, Vector>();
-    for (const [name, [layer, states]] of phase) sums.set(name, this.columnSums(layer, states));
+    for (const name of phase.keys()) sums.set(name, this.sumsOf(phase, name));
     return sums;
+  }
+
+  /** Sums over cases of a layer's units; above a layer of counts each case as often as its document is long. */
+  private sumsOf(phase: Sides, name: string): Vector {
+    const [layer, states] = phase.get(name)!;
+    if (this.counts === undefined || !this.uppers.includes(name)) return this.columnSums(layer, states);
+    const [counted, listed] = phase.get(this.counts.layer)!;
+    const lengths = this.dots(counted, listed, new Float32Array(counted.activity.units).fill(1));
+    const { meanLength } = this.counts;
+    const factors = lengths.map((length) => length / meanLength);
+    return this.columnSums(layer, states, factors);
   }
 
   private columnSums(layer: LayerState, states: boolean, factors?: Float64Array): Vector {
@@ -130,18 +165,20 @@ export class GradientCorrections {
 
   /** `(s_r − offset)·offset` of each row. */
   private projections(layer: LayerState, states: boolean): Float64Array {
-    const { runtime } = this.parameters;
     const offset = this.offsets.get(layer.name)!;
-    const vector = allocateVector(runtime, offset.length);
-    vector.floats().set(offset);
-    const out = runtime.allocate(Math.max(8, layer.activity.rows * 8));
-    layer.activity.addDots(layer.reads(states), vector.handle, out.handle);
     let square = 0;
     for (const x of offset) square += x * x;
-    const dots = out
-      .doubles()
-      .slice(0, layer.activity.rows)
-      .map((dot) => dot - square);
+    return this.dots(layer, states, offset).map((dot) => dot - square);
+  }
+
+  /** `s_r · vector` of each row. */
+  private dots(layer: LayerState, states: boolean, values: Vector): Float64Array {
+    const { runtime } = this.parameters;
+    const vector = allocateVector(runtime, values.length);
+    vector.floats().set(values);
+    const out = runtime.allocate(Math.max(8, layer.activity.rows * 8));
+    layer.activity.addDots(layer.reads(states), vector.handle, out.handle);
+    const dots = out.doubles().slice(0, layer.activity.rows);
     vector.free();
     out.free();
     return dots;
@@ -198,6 +235,10 @@ export class GradientCorrections {
       if (activity !== undefined) this.activities.set(upper, new Float32Array(activity));
     }
   }
+}
+
+function mean(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function subtract(a: Vector, b: Vector): Vector {

@@ -23,7 +23,8 @@ import { unitType } from '../units/index.js';
 import { Averages } from './averages.js';
 import { GIBBS_STEPS } from './contrastive-divergence.js';
 import { GradientCorrections } from './corrections.js';
-import { balancedWeights, biasFromMeans } from './energy-training.js';
+import { balancedWeights } from './energy-training.js';
+import { startVisibleBias } from './initial-bias.js';
 import type { Corrections } from './machine-update.js';
 import { addActivity, addReconstruction, isMeasured, recordOf } from './monitors.js';
 import { weighRows } from './row-weights.js';
@@ -134,7 +135,7 @@ export function* runDeepBoltzmann(training: Training, options: DeepBoltzmannLear
   const binarise = training.own(noiseStream(runtime, seed, 'binarise', 0));
   const order = training.own(runtime.allocate(data.rows * 4));
   const isFirst = progress.phase === 0 && progress.epoch === 0 && progress.batch === 0;
-  if (isFirst && options.initialBias === 'data') biasFromMeans(parameters, chain.layers[0]!, data.columnMeans(), data);
+  if (isFirst && options.initialBias === 'data') startVisibleBias(parameters, data);
   training.offer(() => new Map([...learning.tensors(), ...chains.tensors()]));
 
   while (progress.epoch < options.epochs) {
@@ -181,9 +182,8 @@ export function* runDeepBoltzmann(training: Training, options: DeepBoltzmannLear
       if (progress.epoch === options.epochs) learning.installAverages();
       const seen = Math.min(data.rows, (batches - firstBatch) * batchRows);
       const what = { epochs: options.epochs, learningRate: step.learningRate, startedAt, rows: seen };
-      yield recordOf(training, chain.layers.at(-1)!, chain.connections, what, (slice) =>
-        meanVariationalFreeEnergy(parameters, slice, meanField),
-      );
+      const learned = { layer: chain.layers.at(-1)!, connections: chain.connections };
+      yield recordOf(training, learned, what, (slice) => meanVariationalFreeEnergy(parameters, slice, meanField));
       break;
     }
   }
@@ -290,7 +290,7 @@ class DeepUpdates {
     const { layers, connections } = chain;
     const biases = layers.map((name) => ({ name: biasName(name), units: unitsOf(parameters.graph, name) }));
     this.updates = training.own(new Updates(parameters, connections, biases, rows, options.optimiser));
-    this.corrections = GradientCorrections.of(parameters, connections, options);
+    this.corrections = GradientCorrections.of(parameters, connections, options, training.data);
     const names = parameters.specs.map(({ name }) => name);
     const { averaging } = options;
     this.averages = averaging === null ? undefined : training.own(new Averages(parameters, names, averaging.decay));

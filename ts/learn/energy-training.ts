@@ -3,22 +3,20 @@
  * phase, the update from two phases with every option, monitors, and the state that a checkpoint keeps. What is their own,
  * the negative phase, stands in a file for each.
  */
-import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
-import { biasName, layerOf, unsuitable } from '../graph/graph.js';
+import { unsuitable } from '../graph/graph.js';
 import { type Machine, refuseCounts, stackOf } from '../graph/machines.js';
 import { inferLowers, inferUpper } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
 import { Source } from '../infer/source.js';
 import { noiseStream } from '../noise.js';
 import type { Parameters } from '../parameters.js';
-import { logarithms } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
-import { unitType } from '../units/index.js';
 import type { Stream } from '../wasm/st.js';
 import { Averages, averagedNames } from './averages.js';
 import { GradientCorrections } from './corrections.js';
-import { DivergenceGuard } from './guard.js';
+import { DivergenceGuard, NormalisabilityGuard } from './guard.js';
+import { biasFromData } from './initial-bias.js';
 import { MachineUpdate, type Phase, sidesOfPhase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
 import { weighRows } from './row-weights.js';
@@ -61,9 +59,11 @@ export class EnergyTraining {
   private readonly order: EngineBuffer;
   private readonly dropout: Stream | undefined;
   private readonly guard: DivergenceGuard | undefined;
+  private readonly normalisability: NormalisabilityGuard | undefined;
   private readonly learningRate: Schedule;
-  private startedAt = 0;
-  private firstBatch = 0;
+  /** When the epochs of the next record began, and the rows that this process has seen of them. */
+  private startedAt: number | undefined;
+  private seen = 0;
 
   /** For the machine of index `depth` of a stack; the negative phase has at most `chains` rows. */
   constructor(
@@ -94,7 +94,7 @@ export class EnergyTraining {
     this.kept = options.statistics === 'states' && this.hidden.samples ? 'states' : 'means';
     const most = Math.max(this.rows, chains);
     this.updates = training.own(new MachineUpdate(parameters, this.machine, most, options.optimiser));
-    this.corrections = GradientCorrections.of(parameters, this.machine.connections, options);
+    this.corrections = GradientCorrections.of(parameters, this.machine.connections, options, data);
     const { averaging } = options;
     this.averages =
       averaging === null
@@ -105,6 +105,7 @@ export class EnergyTraining {
     this.variances = training.own(new VarianceUpdates(parameters, this.machine, most));
     this.learningRate = rateOf(options.learningRate, parameters.graph, this.machine);
     this.guard = DivergenceGuard.of(parameters, this.machine, data);
+    this.normalisability = NormalisabilityGuard.of(parameters, this.machine, data.rows);
     standardiseFromData(training, depth);
     if (progress.epoch === 0 && progress.batch === 0 && options.initialBias === 'data') biasFromData(training, depth);
     if (training.restored.size > 0) this.restore(training.restored);
@@ -158,8 +159,7 @@ export class EnergyTraining {
     const { progress } = training;
     while (progress.epoch < options.epochs) {
       const { epoch } = progress;
-      this.startedAt = performance.now();
-      this.firstBatch = progress.batch;
+      this.startedAt ??= performance.now();
       drawOrder(training, this.order, epoch, progress.phase);
       while (progress.epoch === epoch) yield this.positivePhase();
     }
@@ -229,13 +229,16 @@ export class EnergyTraining {
     this.averages?.step(count);
     progress.updates += 1;
     progress.batch += 1;
+    this.seen += batch.rows;
     if (progress.batch < this.batches) return undefined;
     progress.epoch += 1;
     progress.batch = 0;
+    this.normalisability?.afterEpoch(progress.epoch, options.epochs, progress.updates);
     if (progress.epoch === options.epochs) this.averages?.install();
-    const seen = Math.min(training.data.rows, (this.batches - this.firstBatch) * options.batchRows);
-    const { startedAt } = this;
-    const what = { epochs: options.epochs, learningRate, startedAt, rows: seen };
+    if (progress.epoch % options.recordEvery !== 0 && progress.epoch !== options.epochs) return undefined;
+    const what = { epochs: options.epochs, learningRate, startedAt: this.startedAt!, rows: this.seen };
+    this.startedAt = undefined;
+    this.seen = 0;
     return epochRecord(training, this.machine, this.depth, what);
   }
 }
@@ -249,41 +252,4 @@ function balanced({ rows, rowWeights }: Batch, negative: Phase): Float32Array {
 export function balancedWeights(rows: number, rowWeights: Float32Array, chains: number): Float32Array {
   const total = rowWeights.length === 0 ? rows : rowWeights.reduce((sum, weight) => sum + weight, 0);
   return total === chains ? new Float32Array() : Float32Array.of(total / chains);
-}
-
-/** The largest size of a bias that is set from data: a mean of about 0.02 or 0.98. */
-const LARGEST_BIAS = 4;
-
-/** Sets the biases of layers that hold data or labels as their units start from means. */
-function biasFromData({ parameters, data }: Training, depth: number): void {
-  const { visible, label, machines } = stackOf(parameters.graph);
-  for (const { lower } of machines[depth]!.connections) {
-    const means = lower === visible ? data.columnMeans() : lower === label ? classShares(data) : undefined;
-    if (means !== undefined) biasFromMeans(parameters, lower, means, data);
-  }
-}
-
-/** Sets a layer's biases as its units start from means of data: to log-odds, clipped to ±4, or the means. */
-export function biasFromMeans(parameters: Parameters, layer: string, means: Float64Array, data: Dataset): void {
-  const { graph, runtime } = parameters;
-  const scaled = parameters.scaledLayer(layer);
-  if (scaled !== undefined) {
-    scaled.startFromData(data);
-    return;
-  }
-  const spec = layerOf(graph, layer).units;
-  const starts = Array.from(means, (mean) => unitType(spec).initialBias(spec, mean));
-  const odds = starts.map((start) => ('odds' in start ? start.odds : 1));
-  const clipped = (value: number) => Math.min(Math.max(value, -LARGEST_BIAS), LARGEST_BIAS);
-  const biases = Array.from(logarithms(runtime, odds), (value, unit) => {
-    const start = starts[unit]!;
-    return 'odds' in start ? clipped(value) : start.bias;
-  });
-  parameters.write(biasName(layer), biases);
-}
-
-function classShares(data: { labels(): Uint8Array; readonly classes: number; readonly rows: number }): Float64Array {
-  const shares = new Float64Array(data.classes);
-  for (const label of data.labels()) shares[label]! += 1 / data.rows;
-  return shares;
 }

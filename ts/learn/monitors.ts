@@ -43,51 +43,59 @@ export function addActivity(training: Training, upper: LayerState): void {
   sums.activityRows = (sums.activityRows ?? 0) + rows;
 }
 
-/** The record of an epoch that has just ended; clears the sums. */
-export function epochRecord(training: Training, machine: Machine, depth: number, what: EpochOutcome): TrainingRecord {
-  const { parameters } = training;
-  return recordOf(training, machine.upper, machine.connections, what, (slice) =>
-    meanFreeEnergy(parameters, machine, slice, depth),
-  );
+/** Adds lower bounds of the log-likelihood of rows, nats, to the epoch's sums. */
+export function addBounds(training: Training, bounds: Float64Array): void {
+  const { sums } = training.progress;
+  sums.bound = bounds.reduce((sum, bound) => sum + bound, sums.bound ?? 0);
+  sums.boundRows = (sums.boundRows ?? 0) + bounds.length;
 }
 
-/** What a loop says of an epoch that has ended. */
-export interface EpochOutcome {
+/** What the loop knows of an epoch. */
+export interface EpochFacts {
   readonly epochs: number;
   readonly learningRate: number;
   readonly startedAt: number;
   readonly rows: number;
 }
 
-/** The record of an epoch of learning `connections`, with what stands for a slice's mean free energy; clears the sums. */
+/** The record of a machine's epochs that have just ended; clears the sums. */
+export function epochRecord(training: Training, machine: Machine, depth: number, what: EpochFacts): TrainingRecord {
+  const { parameters } = training;
+  return recordOf(training, { layer: machine.upper, connections: machine.connections }, what, (slice) =>
+    meanFreeEnergy(parameters, machine, slice, depth),
+  );
+}
+
+/** The record of epochs that have just ended, of connections that were learned; clears the sums. */
 export function recordOf(
   training: Training,
-  layer: string,
-  connections: readonly Connection[],
-  what: EpochOutcome,
-  meanEnergy: (slice: Dataset) => number | null,
+  learned: { readonly layer: string; readonly connections: readonly Connection[] },
+  what: EpochFacts,
+  freeEnergyOf: (slice: Dataset) => number | null = () => null,
 ): TrainingRecord {
   const { parameters, progress, data, heldOut } = training;
   const { sums } = progress;
   const seconds = (performance.now() - what.startedAt) / 1000;
   const slices =
     heldOut === undefined ? undefined : [data, heldOut].map((set) => set.view(0, Math.min(SLICE, set.rows)));
-  const [freeEnergy, heldOutFreeEnergy] = slices?.map(meanEnergy) ?? [];
+  const [freeEnergy, heldOutFreeEnergy] = slices?.map(freeEnergyOf) ?? [];
   progress.sums = {};
   progress.records += 1;
   return {
     phase: progress.phase,
-    layer,
+    layer: learned.layer,
     epoch: progress.epoch,
     epochs: what.epochs,
     updates: progress.updates,
     learningRate: what.learningRate,
     reconstructionError: (sums.squaredError ?? 0) / Math.max(1, sums.rows ?? 0),
     meanActivity: (sums.activity ?? 0) / Math.max(1, sums.activityRows ?? 0),
-    weightNorm: weightNorm(parameters, connections),
+    weightNorm: weightNorm(parameters, learned.connections),
     freeEnergy: freeEnergy ?? null,
     heldOutFreeEnergy: heldOutFreeEnergy ?? null,
     freeEnergyGap: freeEnergy == null || heldOutFreeEnergy == null ? null : heldOutFreeEnergy - freeEnergy,
+    ...training.likelihood?.read(),
+    ...(sums.boundRows !== undefined && { boundNats: sums.bound! / sums.boundRows }),
     timing: { seconds, rowsPerSecond: what.rows / Math.max(seconds, 1e-9) },
   };
 }

@@ -10,6 +10,7 @@
 import { biasName } from '../graph/graph.js';
 import { downwardDrive, inferUpper } from '../infer/drives.js';
 import type { LayerState } from '../infer/layer-state.js';
+import { checkEnergies } from '../likelihood/free-energy.js';
 import { noiseStream } from '../noise.js';
 import { boolean, freezeDeep, integer, refuseUnknown } from '../options.js';
 import { exponentials, readFloats, withScratch } from '../runtime/allocation.js';
@@ -49,12 +50,13 @@ export function parallelTempering(options: ParallelTemperingOptions = {}): Paral
   });
 }
 
-/** Trains the machine of index `depth` of a stack. */
+/** Trains the machine of index `depth` of a stack; throws `GRAPH_UNSUITABLE` where units have no energy to temper. */
 export function* runParallelTempering(training: Training, depth: number, options: ParallelTempering): TrainingLoop {
   const { chains, temperatures } = options;
   const work = new EnergyTraining(training, depth, options, chains);
   work.requireChains();
   const { parameters, machine, kept } = work;
+  checkEnergies(parameters, machine, 'Parallel tempering');
   const { runtime } = parameters;
   const ladders = new Ladders(training, depth, work, chains, temperatures);
   const lowers = work.lowerLayers(chains);

@@ -52,7 +52,13 @@ export function readChainOptions(where: string, options: PersistentOptions) {
   };
 }
 
-/** Persistent contrastive divergence with these options; throws `OPTION_INVALID`. */
+/**
+ * Persistent contrastive divergence with these options; throws `OPTION_INVALID`.
+ *
+ * Chains do not get by themselves from one cluster of the data to another that is far away: at a constant rate the weights
+ * push them to and fro, and where training happens to end may be nats below what it could reach. Let the rate fall, say
+ * `learningRate: { from: 0.05, to: 0 }`, a tenth of that for Gaussian units.
+ */
 export function persistentContrastiveDivergence(options: PersistentOptions = {}): PersistentContrastiveDivergence {
   const where = 'persistentContrastiveDivergence()';
   refuseUnknown(where, options, chainOptionNames);

@@ -16,10 +16,11 @@ import { type Chain, chainOf, stackOfChain } from '../graph/deep-boltzmann.js';
 import { biasName, connectionName, parameterSpecs, upwardBiasName, weightName } from '../graph/graph.js';
 import { type Doubled, Parameters } from '../parameters.js';
 import { type MachineTrainer, runMachineTrainer } from './machine-trainers.js';
+import { prefixed, withoutPrefix } from './tensor-names.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** What the names of the stack's parameters in a checkpoint begin with. */
-const STATE = 'stack.';
+const PREFIX = 'stack.';
 
 type Tensors = ReadonlyMap<string, Float32Array>;
 
@@ -49,17 +50,17 @@ function within(training: Training, stack: Parameters): Training {
     parameters: stack,
     seed: training.seed,
     data: training.data,
-    // A machine that counts a side twice has no free energy to compare.
+    // A machine that counts a side twice has no free energy to compare, and no likelihood.
     heldOut: undefined,
+    likelihood: undefined,
     progress: training.progress,
     get restored() {
-      return new Map([...training.restored].filter(([name]) => !name.startsWith(STATE)));
+      return new Map([...training.restored].filter(([name]) => !name.startsWith(PREFIX)));
     },
     own: (thing) => training.own(thing),
     offer: (tensors) => {
       training.offer(() => {
-        const own = [...tensorsOf(stack)].map(([name, values]): [string, Float32Array] => [STATE + name, values]);
-        return new Map([...tensors(), ...own]);
+        return new Map([...tensors(), ...prefixed(PREFIX, tensorsOf(stack))]);
       });
     },
     release: () => training.release(),
@@ -132,6 +133,6 @@ function tensorsOf(parameters: Parameters): Tensors {
 
 /** The stack's parameters in a checkpoint, or undefined where it holds none. */
 function stackTensors(restored: Tensors): Tensors | undefined {
-  const own = [...restored].filter(([name]) => name.startsWith(STATE));
-  return own.length === 0 ? undefined : new Map(own.map(([name, values]) => [name.slice(STATE.length), values]));
+  const own = withoutPrefix(PREFIX, restored);
+  return own.size === 0 ? undefined : own;
 }

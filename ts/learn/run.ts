@@ -10,16 +10,39 @@ import type { DataIdentity, Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { writeCheckpoint } from '../files/model-file.js';
 import type { Model } from '../model.js';
+import { describeValue, oneOf, refuseUnknown } from '../options.js';
 import { slices } from '../runtime/slices.js';
 import { type Algorithm, runAlgorithm } from './algorithm.js';
+import { LikelihoodMonitor } from './likelihood-monitor.js';
 import type { Progress, Training, TrainingLoop, TrainingRecord } from './training.js';
+
+/** What can be measured at every record. */
+export const monitors = ['logLikelihood'] as const;
+export type Monitor = (typeof monitors)[number];
 
 /** What a run may be given beside data and algorithm. */
 export interface TrainOptions {
   /** Rows to compare free energies with; they are never trained on. */
   readonly heldOut?: Dataset;
+  /**
+   * What is measured at every record beside what always is: `logLikelihood`, the exact one of the training rows, for small
+   * machines. It changes no bits.
+   */
+  readonly monitor?: readonly Monitor[];
   /** Stops the run at the next batch boundary, which then throws `ABORTED`. */
   readonly signal?: AbortSignal;
+}
+
+/** Refuses options that are not known; throws `OPTION_INVALID`. */
+export function checkTrainOptions(where: string, options: TrainOptions): void {
+  refuseUnknown(where, options, ['heldOut', 'monitor', 'signal']);
+  if (options.monitor === undefined) return;
+  if (!Array.isArray(options.monitor)) {
+    const wanted = 'a list of monitors';
+    const message = `\`monitor\` must be ${wanted}; got ${describeValue(options.monitor)}.`;
+    throw new WakesleepError('OPTION_INVALID', message, { given: options.monitor, wanted, where });
+  }
+  for (const [index, name] of options.monitor.entries()) oneOf(where, `monitor.${index}`, name, monitors);
 }
 
 /** What a run needs to go on from a checkpoint. */
@@ -66,6 +89,9 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
       seed: model.seed,
       data,
       heldOut: options.heldOut,
+      likelihood: options.monitor?.includes('logLikelihood')
+        ? new LikelihoodMonitor(model.parameters, data)
+        : undefined,
       progress,
       get restored() {
         return tensors;

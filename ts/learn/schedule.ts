@@ -40,7 +40,7 @@ export function readSchedule(where: string, name: string, given: unknown, bounds
 
 /** Checks a schedule of counts: a lone number must be an integer, values in between are rounded. */
 export function readCounts(where: string, name: string, given: unknown, bounds: Bounds): Schedule {
-  return typeof given === 'number' ? integer(where, name, given, bounds) : readSchedule(where, name, given, bounds);
+  return isPlainObject(given) ? readSchedule(where, name, given, bounds) : integer(where, name, given, bounds);
 }
 
 /** The end of a straight line is approached and never reached, so a rate may fall towards 0. */

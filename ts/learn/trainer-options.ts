@@ -77,6 +77,8 @@ export interface TrainerOptions {
    * `null`, none.
    */
   readonly averaging?: number | { readonly decay: number } | null;
+  /** A record is given every so many epochs, over all of them, and after the last; default 1. */
+  readonly recordEvery?: number;
 }
 
 /** The options, complete. */
@@ -97,6 +99,7 @@ export interface CompleteTrainerOptions {
   readonly hiddenDropout: number;
   readonly missingSweeps: number;
   readonly averaging: { readonly decay: number } | null;
+  readonly recordEvery: number;
 }
 
 /** The names of these options. */
@@ -117,6 +120,7 @@ export const trainerOptionNames = [
   'hiddenDropout',
   'missingSweeps',
   'averaging',
+  'recordEvery',
 ] as const satisfies readonly (keyof CompleteTrainerOptions)[];
 
 /** A batch has at most this many rows, and a trainer this many chains: case numbers and kinds of terms share 16 bits. */
@@ -158,6 +162,7 @@ export function readTrainerOptions(
     hiddenDropout: finiteNumber(where, 'hiddenDropout', given('hiddenDropout', 0), { atLeast: 0, below: 1 }),
     missingSweeps: integer(where, 'missingSweeps', given('missingSweeps', 10), { atLeast: 1, atMost: 65_000 }),
     averaging: readAveraging(where, given('averaging', null)),
+    recordEvery: integer(where, 'recordEvery', given('recordEvery', 1), { atLeast: 1 }),
   };
 }
 

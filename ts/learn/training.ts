@@ -6,6 +6,7 @@ import type { Dataset } from '../data/dataset.js';
 import { seedWords } from '../noise.js';
 import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
+import type { LikelihoodMonitor } from './likelihood-monitor.js';
 
 /** Where training stands: plain data, kept in every checkpoint. */
 export interface Progress {
@@ -23,7 +24,7 @@ export interface Progress {
   sums: Record<string, number>;
 }
 
-/** What an epoch gives. Fields in `timing` depend on the machine; all others are the same bits everywhere. */
+/** What an epoch gives, or several together where `recordEvery` says so. Fields in `timing` depend on the machine; all others are the same bits everywhere. */
 export interface TrainingRecord {
   /** Which phase of the algorithm, from 0. */
   readonly phase: number;
@@ -45,8 +46,17 @@ export interface TrainingRecord {
   readonly freeEnergy: number | null;
   readonly heldOutFreeEnergy: number | null;
   readonly freeEnergyGap: number | null;
+  /** Where it was asked for (`monitor`): the exact log-likelihood of the training rows, mean over them, nats. */
+  readonly logLikelihood?: number;
+  /**
+   * How far `logLikelihood` is below the best that any model can reach on these rows, which is minus the entropy of their
+   * distribution, nats: 0 for a model that is the rows' distribution; null where rows are real numbers, which have no best.
+   */
+  readonly gapToOptimum?: number | null;
   /** Of parallel tempering: the share of swaps that were done between each place of the ladder and the next. */
   readonly swapRates?: readonly number[];
+  /** Of belief nets: mean lower bound of the log-likelihood of training rows, nats; every tenth batch. */
+  readonly boundNats?: number;
   readonly timing: { readonly seconds: number; readonly rowsPerSecond: number };
 }
 
@@ -56,6 +66,8 @@ export interface Training {
   readonly seed: number;
   readonly data: Dataset;
   readonly heldOut: Dataset | undefined;
+  /** Measures the exact likelihood at every record, where that was asked for. */
+  readonly likelihood: LikelihoodMonitor | undefined;
   readonly progress: Progress;
   /** Tensors of the checkpoint that this training goes on from; empty where it starts anew. */
   readonly restored: ReadonlyMap<string, Float32Array>;

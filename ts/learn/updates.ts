@@ -1,15 +1,20 @@
 /**
  * Steps of parameters and what the optimiser keeps of them: statistics of two phases, or given gradients, for any set of
  * connections and biases; and what happens when a number is lost.
+ *
+ * A statistic costs least where the states of its lists are the same in both phases. For most connections those are the lower
+ * layer's, in different phases; for directed ones the cause's, which are the same beside what happened and what was predicted.
+ * So the weights of directed connections are turned while they are learned, and what an optimiser keeps of them is `[to, from]`
+ * as in files.
  */
 
 import { WakesleepError } from '../errors.js';
-import { type Connection, unitsOf, weightName } from '../graph/graph.js';
+import { type Connection, isTransposed, unitsOf, weightName } from '../graph/graph.js';
 import type { LayerState } from '../infer/layer-state.js';
 import { allocateVector, type Parameters } from '../parameters.js';
 import { created, readFloats, withFloats } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
-import type { Step as KernelStep, Learner } from '../wasm/st.js';
+import type { Step as KernelStep, Learner, Weights } from '../wasm/st.js';
 import type { Optimiser } from './trainer-options.js';
 
 /** One step of gradient ascent; rates are per case. */
@@ -34,7 +39,10 @@ export interface BiasSpec {
   readonly units: number;
 }
 
-/** What one phase leaves of a connection: its lower side, and its upper layer, whose values count. */
+/**
+ * What one phase leaves of a connection: its lower side, and its upper layer, whose values count. Of a directed connection the
+ * cause comes first, as a side, and then the effect, whose values count.
+ */
 export type Pair = readonly [lower: Side, upper: LayerState];
 
 /** The steps that one update may take; each throws `NOT_FINITE` naming the tensor in which a number is lost. */
@@ -43,7 +51,7 @@ export interface Steps {
   learnWeights(connection: Connection, data: Pair, model: Pair, corrections?: readonly VectorPair[]): void;
   /** By the layer's mean in the data minus that in the model. */
   learnBias(name: string, data: Side, model: Side): void;
-  /** By a given gradient, a mean over cases, `[upper, lower]`. */
+  /** By a given gradient, a mean over cases, `[upper, lower]`; of directed connections `[to, from]`, of listed pairs one number each. */
   stepWeights(name: string, gradient: Float32Array): void;
   /** By a given gradient, a mean over cases. */
   stepBias(name: string, gradient: Float32Array): void;
@@ -55,8 +63,12 @@ export type VectorPair = readonly [lower: Float32Array, upper: Float32Array];
 /** What an optimiser keeps of parameters, and the steps that they take. */
 export class Updates {
   private readonly learners = new Map<string, Learner>();
-  /** Of each bias: velocities, then (Adam) means of squares. */
+  /** The weights that are turned while they are learned. */
+  private readonly turned = new Set<string>();
+  /** Of each bias, and of weights of listed pairs: velocities, then (Adam) means of squares. */
   private readonly kept = new Map<string, EngineBuffer>();
+  /** The weights of listed pairs. */
+  private readonly listed = new Set<string>();
   private readonly scratch: [EngineBuffer, EngineBuffer];
 
   /** For batches of at most `rows` rows or chains; throws `OUT_OF_MEMORY`. */
@@ -70,8 +82,16 @@ export class Updates {
     const { graph, runtime } = parameters;
     const planes = optimiser.type === 'adam' ? 2 : 1;
     for (const connection of connections) {
+      if (connection.edges !== undefined) {
+        const name = weightName(connection);
+        this.listed.add(name);
+        this.kept.set(name, allocateVector(runtime, connection.edges.lower.length, planes));
+        continue;
+      }
       const [lower, upper] = [unitsOf(graph, connection.lower), unitsOf(graph, connection.upper)];
-      const learner = runtime.kernels.Learner.create(lower, upper, rows);
+      if (isTransposed(connection)) this.turned.add(weightName(connection));
+      const [listed, valued] = isTransposed(connection) ? [upper, lower] : [lower, upper];
+      const learner = runtime.kernels.Learner.create(listed, valued, rows);
       this.learners.set(weightName(connection), created(runtime, 'velocities', learner));
     }
     for (const { name, units } of biases) this.kept.set(name, allocateVector(runtime, units, planes));
@@ -97,10 +117,11 @@ export class Updates {
     }
   }
 
-  /** By given gradients, means over cases: weights as `[upper, lower]`, by the names of parameters. */
+  /** By given gradients, means over cases: weights as `stepWeights` takes them, by the names of parameters. */
   applyGiven(gradients: ReadonlyMap<string, Float32Array>, step: Step, count: number, update: number): void {
     this.take(step, count, update, ({ stepBias, stepWeights }) => {
-      for (const [name, gradient] of gradients) (this.kept.has(name) ? stepBias : stepWeights)(name, gradient);
+      const isBias = (name: string) => this.kept.has(name) && !this.listed.has(name);
+      for (const [name, gradient] of gradients) (isBias(name) ? stepBias : stepWeights)(name, gradient);
     });
   }
 
@@ -130,19 +151,33 @@ export class Updates {
   ): void {
     const name = weightName(connection);
     for (const pair of corrections) this.correct(name, pair);
-    const outcome = this.learners
-      .get(name)!
-      .learn(
-        this.parameters.weight(name),
-        dataLower.activity,
-        dataLower.reads(dataStates),
-        dataUpper.activity,
-        modelLower.activity,
-        modelLower.reads(modelStates),
-        modelUpper.activity,
-        by,
-      );
+    const outcome = this.withWeights(name, (weights) =>
+      this.learners
+        .get(name)!
+        .learn(
+          weights,
+          dataLower.activity,
+          dataLower.reads(dataStates),
+          dataUpper.activity,
+          modelLower.activity,
+          modelLower.reads(modelStates),
+          modelUpper.activity,
+          by,
+        ),
+    );
     this.check(outcome, name, update);
+  }
+
+  /** Weights as their learner has them. */
+  private withWeights<T>(name: string, work: (weights: Weights) => T): T {
+    const weights = this.parameters.weight(name);
+    if (!this.turned.has(name)) return work(weights);
+    weights.turn();
+    try {
+      return work(weights);
+    } finally {
+      weights.turn();
+    }
   }
 
   private correct(name: string, vectors: VectorPair): void {
@@ -173,8 +208,12 @@ export class Updates {
   }
 
   private stepWeights(name: string, gradient: Float32Array, by: KernelStep, update: number): void {
-    const outcome = withFloats(this.parameters.runtime, gradient, (held) => {
-      return this.learners.get(name)!.step(this.parameters.weight(name), held.handle, by);
+    const { parameters } = this;
+    const outcome = withFloats(parameters.runtime, gradient, (held) => {
+      if (!this.listed.has(name))
+        return this.withWeights(name, (weights) => this.learners.get(name)!.step(weights, held.handle, by));
+      const weights = parameters.bias(name).handle;
+      return parameters.runtime.kernels.stepListed(weights, this.kept.get(name)!.handle, held.handle, by);
     });
     this.check(outcome, name, update);
   }

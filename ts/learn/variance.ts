@@ -6,7 +6,7 @@
  * rate is the learning rate times the layer's `varianceRate`; variances stop at the layer's `floor`.
  */
 import { WakesleepError } from '../errors.js';
-import { biasName, type Connection, unsuitable } from '../graph/graph.js';
+import { biasName, type Connection } from '../graph/graph.js';
 import { type Machine, stackOf } from '../graph/machines.js';
 import { downwardDrive } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
@@ -25,14 +25,6 @@ import type { Step } from './updates.js';
 export function standardiseFromData({ parameters, data, progress }: Training, depth: number): void {
   if (depth === 0 && progress.updates === 0)
     parameters.scaledLayer(stackOf(parameters.graph).visible)?.standardise(data);
-}
-
-/** Refuses a machine whose variances would have to be learned; `what` names the algorithm that does not. */
-export function refuseLearnedVariances(parameters: Parameters, machine: Machine, what: string): void {
-  for (const { lower } of machine.connections) {
-    if (parameters.scaledLayer(lower)?.logVariance === undefined) continue;
-    throw unsuitable(`${what} does not learn variances; the layer \`${lower}\` needs \`variance: 1\`.`, lower);
-  }
 }
 
 /** One lower layer whose log-variances are learned. */
@@ -70,36 +62,61 @@ export class VarianceUpdates {
   }
 
   /** One update of every log-variance; the biases stay what they are. Throws `NOT_FINITE`. */
-  apply(positive: Phase, negative: Phase, { learningRate, momentum }: Step, update: number): void {
+  apply(positive: Phase, negative: Phase, step: Step, update: number): void {
     const { runtime } = this.parameters;
+    const cases = positive.upper.activity.rows;
     for (const learned of this.learned) {
-      const { units, layer, logVariance, velocity } = learned;
-      const outcome = withScratch(runtime, units * 8, (ofData) =>
-        withScratch(runtime, units * 8, (ofModel) => {
-          const cases = positive.upper.activity.rows;
+      withScratch(runtime, learned.units * 8, (ofData) =>
+        withScratch(runtime, learned.units * 8, (ofModel) => {
           this.statistics(learned, positive, cases, ofData);
           this.statistics(learned, negative, cases, ofModel);
-          return runtime.kernels.stepLogVariance(
-            units,
-            logVariance.handle,
-            velocity.handle,
-            ofData.handle,
-            ofModel.handle,
-            learningRate * layer.options.rate,
-            momentum,
-            runtime.kernels.logOf(layer.options.floor),
-          );
+          this.step(learned, ofData, ofModel, step, update);
         }),
       );
-      const name = velocityName(learned.connection.lower);
-      if (outcome !== 0) {
-        throw new WakesleepError(
-          'NOT_FINITE',
-          `Update ${update} left a number in \`${name}\` that is not finite. A smaller \`learningRate\` is the likeliest remedy, and \`standardise\` where columns have very different scales; the last checkpoint before it is good.`,
-          { given: update, wanted: 'finite parameters', where: name },
-        );
-      }
-      layer.refresh();
+    }
+  }
+
+  /** As `apply`, by given gradients, means over cases, by the name of the layer. */
+  applyGiven(gradients: ReadonlyMap<string, Float64Array>, step: Step, update: number): void {
+    const { runtime } = this.parameters;
+    for (const learned of this.learned) {
+      withScratch(runtime, learned.units * 8, (gradient) =>
+        withScratch(runtime, learned.units * 8, (nothing) => {
+          gradient.doubles().set(gradients.get(learned.connection.lower)!);
+          nothing.doubles().fill(0);
+          this.step(learned, gradient, nothing, step, update);
+        }),
+      );
+    }
+  }
+
+  /** Moves log-variances by `positive − negative`. */
+  private step(
+    { units, layer, logVariance, velocity, connection }: Learned,
+    positive: EngineBuffer,
+    negative: EngineBuffer,
+    { learningRate, momentum }: Step,
+    update: number,
+  ): void {
+    const { kernels } = this.parameters.runtime;
+    const outcome = kernels.stepLogVariance(
+      units,
+      logVariance.handle,
+      velocity.handle,
+      positive.handle,
+      negative.handle,
+      learningRate * layer.options.rate,
+      momentum,
+      kernels.logOf(layer.options.floor),
+    );
+    layer.refresh();
+    const name = velocityName(connection.lower);
+    if (outcome !== 0 || !layer.hasFiniteDeviations()) {
+      throw new WakesleepError(
+        'NOT_FINITE',
+        `Update ${update} left a number in \`${name}\` that is not finite. A smaller \`learningRate\` is the likeliest remedy, and \`standardise\` where columns have very different scales; the last checkpoint before it is good.`,
+        { given: update, wanted: 'finite parameters', where: name },
+      );
     }
   }
 

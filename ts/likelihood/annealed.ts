@@ -17,13 +17,22 @@
  */
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
+import { firstDifference, valueAt } from '../files/json.js';
 import { isDeepBoltzmannMachine, sidesOf } from '../graph/deep-boltzmann.js';
 import { biasName, type Connection, layerOf, unitsOf, unsuitable, visibleLayerOf } from '../graph/graph.js';
 import { refuseCounts } from '../graph/machines.js';
 import { drivesOf } from '../infer/drives.js';
 import { LayerState, type Settling } from '../infer/layer-state.js';
 import { checkData } from '../infer/source.js';
-import { finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
+import {
+  describeValue,
+  finiteNumber,
+  freezeDeep,
+  integer,
+  oneOf,
+  seed as readSeed,
+  refuseUnknown,
+} from '../options.js';
 import { allocateVector, type Parameters } from '../parameters.js';
 import { logarithms } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
@@ -53,14 +62,33 @@ export interface AnnealedOptions {
    */
   readonly start?: { readonly sweeps: number } | { readonly rows: Dataset };
   /**
-   * The log-weights of an estimate with fewer chains and otherwise the same options, which this one adds chains to: whole
-   * blocks of 100 are not run again. That the options were the same is not checked.
+   * The state of an estimate of the same model with the same options but for the number of chains: its whole blocks of 100
+   * chains are not run again. Of another model or other options it throws `RESUME_MISMATCH`.
    */
-  readonly resume?: readonly number[];
-  /** Hears how far it is. */
-  readonly onProgress?: (done: { readonly chains: number; readonly share: number }) => void;
-  /** Ends the work at the next step, which then throws `ABORTED`. */
+  readonly resume?: AnnealedState;
+  /** Hears how far it is; `state` holds the chains that are done, to be kept for `resume`. */
+  readonly onProgress?: (done: {
+    readonly chains: number;
+    readonly share: number;
+    readonly state: AnnealedState;
+  }) => void;
+  /** Ends the work at the next step, which then throws `ABORTED` with the `AnnealedState` so far as `partial`. */
   readonly signal?: AbortSignal;
+}
+
+/** What an estimate, whole or stopped, goes on from: plain data, to be kept as JSON. */
+export interface AnnealedState {
+  /** What the chains depend on; data and the model by their digests. */
+  readonly options: {
+    readonly model: string;
+    readonly seed: number;
+    readonly direction: 'forward' | 'reverse';
+    readonly temperatures: number | readonly number[];
+    readonly base: string | null;
+    readonly start: { readonly sweeps: number } | { readonly rows: string } | null;
+  };
+  /** Log-weights of the chains that are done. */
+  readonly logWeights: readonly number[];
 }
 
 /** What annealed importance sampling says of log Z; all in nats. */
@@ -83,12 +111,16 @@ export interface AnnealedEstimate {
   readonly temperatures: number;
   /** The chains' log-weights. */
   readonly logWeights: readonly number[];
+  /** What `resume` adds chains to. */
+  readonly state: AnnealedState;
   /** What should make a reader doubt, in sentences. */
   readonly warnings: readonly string[];
 }
 
 /** Chains that run together. */
 const BLOCK = 100;
+/** Steps from the base model to the model where none are given. */
+const STEPS = 10_000;
 /** Below this share of the chains an effective sample size is too small. */
 const LEAST_EFFECTIVE = 0.05;
 
@@ -108,7 +140,7 @@ interface Settings {
   readonly rows: Dataset | undefined;
 }
 
-/** Runs all chains; throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`, `ABORTED`. */
+/** Runs all chains; throws `GRAPH_UNSUITABLE`, `OPTION_INVALID`, `RESUME_MISMATCH`, `ABORTED`. */
 export function annealedImportanceSampling(parameters: Parameters, options: AnnealedOptions): AnnealedEstimate {
   const work = annealing(parameters, options);
   for (;;) {
@@ -143,10 +175,9 @@ function* annealing(parameters: Parameters, options: AnnealedOptions): Generator
   requireNormalisable(parameters, what);
   const settings = readSettings(parameters, annealed, options);
   const { chains, betas } = settings;
-  const logWeights = (options.resume ?? []).slice(0, chains).map((weight, chain) => {
-    return finiteNumber('annealedImportanceSampling()', `resume.${chain}`, weight);
-  });
-  logWeights.length -= logWeights.length % BLOCK;
+  const stateOf = describeStates(parameters, settings, options);
+  const logWeights = options.resume === undefined ? [] : weightsToGoOnFrom(options.resume, chains, stateOf);
+  let state = stateOf(logWeights);
   const block = new Block(parameters, annealed, settings, options.base);
   try {
     while (logWeights.length < chains) {
@@ -154,20 +185,22 @@ function* annealing(parameters: Parameters, options: AnnealedOptions): Generator
       const rows = Math.min(BLOCK, chains - first);
       for (const share of block.run(first, rows)) {
         options.signal?.throwIfAborted();
-        options.onProgress?.({ chains: first, share: (first + share * rows) / chains });
+        options.onProgress?.({ chains: first, share: (first + share * rows) / chains, state });
         yield;
       }
       logWeights.push(...block.logWeights(rows));
+      state = stateOf(logWeights);
     }
-    options.onProgress?.({ chains, share: 1 });
+    options.onProgress?.({ chains, share: 1, state });
     const offset = [...annealed.summed, ...annealed.sampled].reduce(
       (sum, layer) => sum + logPartitionOffset(parameters, layer),
       0,
     );
-    return estimate(parameters, settings, betas.length - 1, block.logBase() + offset, logWeights);
+    return estimate(parameters, settings, betas.length - 1, block.logBase() + offset, state);
   } catch (error) {
     if (!options.signal?.aborted || error !== options.signal.reason) throw error;
-    throw new WakesleepError('ABORTED', 'Annealed importance sampling was aborted.', { cause: error });
+    const message = `Annealed importance sampling was aborted with ${logWeights.length} of ${chains} chains done.`;
+    throw new WakesleepError('ABORTED', message, { cause: error, partial: state });
   } finally {
     block.free();
   }
@@ -178,6 +211,55 @@ function annealedOf({ graph }: Parameters, what: string, hasBase: boolean): Anne
   const { lowers, uppers, connections } = sidesOf(graph, what);
   if (isDeepBoltzmannMachine(graph) && !hasBase) return { sampled: uppers, summed: lowers, connections };
   return { sampled: lowers, summed: uppers, connections };
+}
+
+/** Makes states of log-weights: what is the same in all of them is found once. */
+function describeStates(
+  parameters: Parameters,
+  { seed, direction, sweeps, rows }: Settings,
+  { temperatures, base }: AnnealedOptions,
+): (logWeights: readonly number[]) => AnnealedState {
+  const reverse = direction === 'reverse';
+  const common = {
+    model: parameters.fingerprint(),
+    seed,
+    direction,
+    temperatures: typeof temperatures === 'object' ? [...temperatures] : (temperatures ?? STEPS),
+    base: base === undefined ? null : base.identity().digest,
+  };
+  return (logWeights) => {
+    const whole = wholeBlocks(logWeights.length);
+    // Rows for further chains may be added, so only those that were used count.
+    const used = rows?.view(0, Math.min(whole, rows.rows)).identity().digest;
+    const start = !reverse ? null : used === undefined ? { sweeps } : { rows: used };
+    const described = freezeDeep({ ...common, start });
+    return Object.freeze({ options: described, logWeights: Object.freeze([...logWeights]) });
+  };
+}
+
+/** Log-weights of whole blocks that need not be run again; throws `RESUME_MISMATCH`, `OPTION_INVALID`. */
+function weightsToGoOnFrom(
+  given: AnnealedState,
+  chains: number,
+  stateOf: (logWeights: readonly number[]) => AnnealedState,
+): number[] {
+  const where = 'annealedImportanceSampling().resume';
+  refuseUnknown(where, given, ['options', 'logWeights']);
+  refuseUnknown(`${where}.options`, given.options, ['model', 'seed', 'direction', 'temperatures', 'base', 'start']);
+  const weights = Array.isArray(given.logWeights) ? given.logWeights : [];
+  const read = weights.map((weight, chain) => finiteNumber(where, `logWeights.${chain}`, weight));
+  const now = stateOf(read).options;
+  const path = firstDifference(given.options, now);
+  if (path !== undefined) {
+    const [there, here] = [valueAt(given.options, path), valueAt(now, path)].map(describeValue);
+    const message = `The chains to go on from had another \`${path}\`: ${there} there, ${here} here.`;
+    throw new WakesleepError('RESUME_MISMATCH', message, { given: here, wanted: there, where: path });
+  }
+  return read.slice(0, wholeBlocks(Math.min(chains, read.length)));
+}
+
+function wholeBlocks(chains: number): number {
+  return chains - (chains % BLOCK);
 }
 
 function readSettings(parameters: Parameters, annealed: Annealed, options: AnnealedOptions): Settings {
@@ -221,7 +303,7 @@ function readSettings(parameters: Parameters, annealed: Annealed, options: Annea
     seed: readSeed(where, options.seed),
     direction,
     chains,
-    betas: readTemperatures(where, options.temperatures ?? 10_000),
+    betas: readTemperatures(where, options.temperatures ?? STEPS),
     sweeps: integer(`${where}.start`, 'sweeps', sweeps, { atLeast: 1, atMost: 2 ** 31 }),
     rows,
   };
@@ -439,8 +521,9 @@ function estimate(
   { direction, rows, chains }: Settings,
   temperatures: number,
   logBase: number,
-  logWeights: readonly number[],
+  state: AnnealedState,
 ): AnnealedEstimate {
+  const { logWeights } = state;
   const buffer = runtime.allocate(chains * 8);
   buffer.doubles().set(logWeights);
   const summary = runtime.kernels.summariseWeights(buffer.handle, chains);
@@ -467,6 +550,7 @@ function estimate(
     chains,
     temperatures,
     logWeights,
+    state,
     warnings,
   };
 }

@@ -23,7 +23,7 @@ export function deepLogLikelihoods(parameters: Parameters, data: Dataset): Float
   const [visible, first] = chain.layers as [string, string];
   const { lowers, uppers } = sidesOf(graph, what);
   const connections = chain.connections.slice(1);
-  const hidden = new Enumeration(parameters, what, 1, { lowers: lowers.slice(1), uppers, connections });
+  const hidden = new Enumeration(parameters, what, { lowers: lowers.slice(1), uppers, connections });
   const v = new LayerState(runtime, graph, visible, data.rows, 0, 'sample');
   const h = new LayerState(runtime, graph, first, data.rows, 0, 'sample');
   const out = runtime.allocate(Math.max(1, data.rows) * 8);

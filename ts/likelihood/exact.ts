@@ -3,9 +3,11 @@
  * and the other side is summed in closed form. The sides of a deep one are its layers of even and of odd index, joined by
  * one matrix with blocks of zeros. For models with a side of at most 2^25 configurations.
  */
+import { WakesleepError } from '../errors.js';
 import { type Sides, sidesOf } from '../graph/deep-boltzmann.js';
-import { biasName, type Connection, layerOf, unitsOf, unsuitable, weightName } from '../graph/graph.js';
-import type { Parameters } from '../parameters.js';
+import { biasName, type Connection, layerOf, unitsOf, unsuitable, upwardBiasName, weightName } from '../graph/graph.js';
+import { countedLayer } from '../graph/machines.js';
+import { type Parameters, transpose } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
 import { checkEnergiesOf } from './free-energy.js';
@@ -13,6 +15,19 @@ import { logPartitionOffset } from './offsets.js';
 
 /** Configurations that one question may enumerate, of all its rows together. */
 const MOST_CONFIGURATIONS = 2 ** 30;
+
+/** Whether a model has a finite log Z: in between, no known condition decides. */
+export type Normalisable = 'yes' | 'no' | 'unknown';
+
+/** By the kernels' codes. */
+const verdicts: readonly Normalisable[] = ['yes', 'no', 'unknown'];
+
+/** Averages under a model: `⟨v_i h_j⟩` as `[upper, lower]`, `⟨v_i⟩`, `⟨h_j⟩`. */
+export interface Expectations {
+  readonly pairs: Float64Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+}
 
 /** A model as the kernels' enumeration takes it: one matrix over all units of both sides, with the layouts of these. */
 export class Enumeration {
@@ -26,16 +41,15 @@ export class Enumeration {
   private readonly upperBias: EngineBuffer;
   private readonly lowerLayout: EngineBuffer;
   private readonly upperLayout: EngineBuffer;
-  private readonly pairs: EngineBuffer;
-  private readonly lower: EngineBuffer;
-  private readonly upper: EngineBuffer;
+  /** Whether a log Z has been found, so that what is not a number is not for want of an enumeration. */
+  private enumerable = false;
+  /** Room for averages, once they are asked for. */
+  private averages: Record<'pairs' | 'lower' | 'upper', EngineBuffer> | undefined;
 
-  /** Room for a restricted or deep Boltzmann machine, or for `sides` of it; throws `GRAPH_UNSUITABLE`. */
+  /** Room for two sides, by default those of a restricted or deep Boltzmann machine; `what` is what asks. Throws `GRAPH_UNSUITABLE`. */
   constructor(
     private readonly parameters: Parameters,
     private readonly what: string,
-    /** Draws of every row, where a lower layer counts them. */
-    private readonly length = 1,
     private readonly sides: Sides = sidesOf(parameters.graph, what),
   ) {
     const { lowers, uppers } = sides;
@@ -46,11 +60,8 @@ export class Enumeration {
     this.weights = this.allocate(this.lowerUnits * this.upperUnits * 4);
     this.lowerBias = this.allocate(this.lowerUnits * 4);
     this.upperBias = this.allocate(this.upperUnits * 4);
-    this.lowerLayout = this.layout(lowers);
-    this.upperLayout = this.layout(uppers);
-    this.pairs = this.allocate(this.lowerUnits * this.upperUnits * 8);
-    this.lower = this.allocate(this.lowerUnits * 8);
-    this.upper = this.allocate(this.upperUnits * 8);
+    this.lowerLayout = this.allocate(lowers.length * 12);
+    this.upperLayout = this.allocate(uppers.length * 12);
   }
 
   private unitsOfAll(layers: readonly string[]): number {
@@ -63,72 +74,61 @@ export class Enumeration {
     return buffer;
   }
 
-  /** Kind, units and group size of each layer of a side. */
-  private layout(layers: readonly string[]): EngineBuffer {
-    const { graph } = this.parameters;
-    const buffer = this.allocate(layers.length * 12);
-    const words = layers.flatMap((name) => {
-      const { units } = layerOf(graph, name);
+  /** Kind, units and group size of each layer of a side; of counts, the draws of a row. */
+  private layout(layers: readonly string[], length: number): number[] {
+    return layers.flatMap((name) => {
+      const { units } = layerOf(this.parameters.graph, name);
       const type = unitType(units);
       const { code, size } = type.kernel(units);
-      return [code, type.units(units), type.countsDraws ? this.length : size];
+      return [code, type.units(units), type.countsDraws ? length : size];
     });
-    buffer.words().set(words);
-    return buffer;
   }
 
-  /** Copies the parameters as they are now. */
-  private refresh(): void {
-    const { sides } = this;
+  /** Copies the parameters as they are now, for rows of `length` draws. */
+  private refresh(length: number): void {
+    const { sides, parameters } = this;
+    this.lowerLayout.words().set(this.layout(sides.lowers, length));
+    this.upperLayout.words().set(this.layout(sides.uppers, length));
     for (const connection of sides.connections) this.placeWeights(connection);
-    this.lowerBias.floats().set(this.biases(sides.lowers));
-    const upperBias = this.biases(sides.uppers);
-    this.upperBias.floats().set(this.countsDraws ? upperBias.map((bias) => bias * this.length) : upperBias);
+    this.lowerBias.floats().set(this.biases(sides.lowers.map(biasName)));
+    const upperBias = this.biases(sides.uppers.map((layer) => upwardBiasName(parameters.graph, layer)));
+    this.upperBias.floats().set(this.countsDraws ? upperBias.map((bias) => bias * length) : upperBias);
   }
 
   /** Puts a connection's weights where its layers stand in the two sides. */
   private placeWeights(connection: Connection): void {
     const { parameters, sides, lowerUnits } = this;
-    const values = parameters.read(weightName(connection));
+    const { lower, upper } = connection;
+    const found = parameters.read(weightName(connection));
+    // Of a chain some connections lead from the side of odd layers up to that of even ones.
+    const turned = !sides.lowers.includes(lower);
+    const values = turned ? transpose(found, unitsOf(parameters.graph, upper)) : found;
+    const [low, high] = turned ? [upper, lower] : [lower, upper];
+    const [columns, rows] = [unitsOf(parameters.graph, low), unitsOf(parameters.graph, high)];
+    const column = this.unitsOfAll(sides.lowers.slice(0, sides.lowers.indexOf(low)));
+    const first = this.unitsOfAll(sides.uppers.slice(0, sides.uppers.indexOf(high)));
     // Reading may have made the memory grow, so this view is taken after it.
     const weights = this.weights.floats();
-    const columns = unitsOf(parameters.graph, connection.lower);
-    // Of a chain some connections lead from the side of odd layers up to that of even ones.
-    const turned = !sides.lowers.includes(connection.lower);
-    const [low, high] = turned ? [connection.upper, connection.lower] : [connection.lower, connection.upper];
-    const lowStart = this.unitsOfAll(sides.lowers.slice(0, sides.lowers.indexOf(low)));
-    const highStart = this.unitsOfAll(sides.uppers.slice(0, sides.uppers.indexOf(high)));
-    values.forEach((value, place) => {
-      const [row, column] = [Math.floor(place / columns), place % columns];
-      const [above, below] = turned ? [column, row] : [row, column];
-      weights[(highStart + above) * lowerUnits + lowStart + below] = value;
-    });
+    for (let row = 0; row < rows; row += 1) {
+      weights.set(values.subarray(row * columns, (row + 1) * columns), (first + row) * lowerUnits + column);
+    }
   }
 
-  /** Biases of layers, side by side, as they drive the layers. */
-  private biases(layers: readonly string[]): Float32Array {
+  /** Biases of these names side by side, as they drive the layers. */
+  private biases(names: readonly string[]): Float32Array {
     const { parameters } = this;
-    const values = layers.flatMap((name) => {
-      return Array.from(parameters.bias(biasName(name)).floats().subarray(0, unitsOf(parameters.graph, name)));
-    });
-    return Float32Array.from(values);
+    return Float32Array.from(
+      names.flatMap((name) => Array.from(parameters.bias(name).floats().subarray(0, parameters.sidesOf(name)[0]))),
+    );
   }
 
   private get countsDraws(): boolean {
-    const { graph } = this.parameters;
-    return this.sides.lowers.some((lower) => {
-      const { units } = layerOf(graph, lower);
-      return unitType(units).countsDraws === true;
-    });
+    return countedLayer(this.parameters.graph, this.sides) !== undefined;
   }
 
-  /** Refuses models that cannot be normalised as they are now, or of which it is not known; throws `GRAPH_UNSUITABLE`. */
-  requireNormalisable(): void {
-    this.refresh();
-    this.checkNormalisable();
-  }
-
-  private checkNormalisable(): void {
+  /** Whether the machine as it is now has a finite log Z. */
+  normalisable(length = 1): Normalisable {
+    this.refresh(length);
     const verdict = this.parameters.runtime.kernels.exactNormalisable(
       this.weights.handle,
       this.lowerBias.handle,
@@ -136,9 +136,15 @@ export class Enumeration {
       this.lowerLayout.handle,
       this.upperLayout.handle,
     );
-    if (verdict === 0) return;
+    return verdicts[verdict]!;
+  }
+
+  /** Refuses models that cannot be normalised as they are now, or of which it is not known; throws `GRAPH_UNSUITABLE`. */
+  requireNormalisable(length = 1): void {
+    const verdict = this.normalisable(length);
+    if (verdict === 'yes') return;
     const lack =
-      verdict === 1
+      verdict === 'no'
         ? 'the weights between its real-valued units are so large that it has none'
         : 'the weights between its real-valued units are so large that it is not known to have one';
     throw unsuitable(`${this.what} needs a model with a finite log Z; ${lack}. Smaller weights have one.`, this.named);
@@ -150,9 +156,12 @@ export class Enumeration {
     return layers.reduce((sum, name) => sum + logPartitionOffset(this.parameters, name), 0);
   }
 
-  /** log Z, nats; throws `GRAPH_UNSUITABLE` where both sides have too many configurations. */
-  logPartition(): number {
-    this.requireNormalisable();
+  /**
+   * log Z, nats, of rows of `length` draws where a lower layer counts them; throws `GRAPH_UNSUITABLE` where both sides have
+   * too many configurations.
+   */
+  logPartition(length = 1): number {
+    this.requireNormalisable(length);
     return this.offset + this.sum();
   }
 
@@ -191,10 +200,19 @@ export class Enumeration {
     );
   }
 
-  /** Averages under the model: `⟨v_i h_j⟩` as `[upper, lower]`, `⟨v_i⟩`, `⟨h_j⟩`; views, until the memory grows. */
-  expectations(): { readonly pairs: Float64Array; readonly lower: Float64Array; readonly upper: Float64Array } {
-    this.requireNormalisable();
+  /**
+   * Averages under the model, of natural states and of rows of `length` draws where a lower layer counts them; views, until
+   * the memory grows. Throws as `logPartition` does.
+   */
+  expectations(length = 1): Expectations {
+    this.requireNormalisable(length);
     const { kernels } = this.parameters.runtime;
+    this.averages ??= {
+      pairs: this.allocate(this.lowerUnits * this.upperUnits * 8),
+      lower: this.allocate(this.lowerUnits * 8),
+      upper: this.allocate(this.upperUnits * 8),
+    };
+    const { pairs, lower, upper } = this.averages;
     this.checked(
       kernels.exactExpectations(
         this.weights.handle,
@@ -202,16 +220,26 @@ export class Enumeration {
         this.upperBias.handle,
         this.lowerLayout.handle,
         this.upperLayout.handle,
-        this.pairs.handle,
-        this.lower.handle,
-        this.upper.handle,
+        pairs.handle,
+        lower.handle,
+        upper.handle,
       ),
     );
-    return { pairs: this.pairs.doubles(), lower: this.lower.doubles(), upper: this.upper.doubles() };
+    return { pairs: pairs.doubles(), lower: lower.doubles(), upper: upper.doubles() };
   }
 
   private checked(logZ: number): number {
-    if (!Number.isNaN(logZ)) return logZ;
+    if (!Number.isNaN(logZ)) {
+      this.enumerable = true;
+      return logZ;
+    }
+    if (this.enumerable) {
+      throw new WakesleepError(
+        'NOT_FINITE',
+        `${this.what} finds a log Z that is not a number: parameters have become too large. A smaller \`learningRate\` is the likeliest remedy; the last checkpoint before it is good.`,
+        { wanted: 'a finite log Z', where: this.named },
+      );
+    }
     throw unsuitable(
       `${this.what} enumerates one side of the model, and both have more than 2^25 configurations, or no finite number of them.`,
       this.named,
@@ -226,9 +254,9 @@ export class Enumeration {
 
 /** log Z of a restricted or deep Boltzmann machine, nats; of rows of `length` draws, where its data are counts. */
 export function logPartition(parameters: Parameters, length = 1): number {
-  const enumeration = new Enumeration(parameters, 'The exact log Z', length);
+  const enumeration = new Enumeration(parameters, 'The exact log Z');
   try {
-    return enumeration.logPartition();
+    return enumeration.logPartition(length);
   } finally {
     enumeration.free();
   }

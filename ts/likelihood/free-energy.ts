@@ -5,7 +5,7 @@
  */
 import type { Dataset } from '../data/dataset.js';
 import { biasName, layerOf, unsuitable, upwardBiasName } from '../graph/graph.js';
-import { type Machine, stackOf } from '../graph/machines.js';
+import { countedLayer, type Machine, stackOf } from '../graph/machines.js';
 import { withBlocks } from '../infer/blocks.js';
 import { upwardDrives } from '../infer/drives.js';
 import type { Parameters } from '../parameters.js';
@@ -37,7 +37,9 @@ export function freeEnergies(parameters: Parameters, data: Dataset, depth: numbe
   const lowers = machine.connections.map(({ lower }) => lower);
   const below = lowers.reduce((sum, name) => sum + freeEnergyOffset(parameters, name), 0);
   const above = freeEnergyOffset(parameters, machine.upper);
-  const lengths = depth === 0 ? lengthsOf(parameters, lowers, data) : undefined;
+  const counted = countedLayer(parameters.graph, machine) !== undefined;
+  // What multiplies the biases above.
+  const lengths = depth === 0 && counted ? data.rowSums() : undefined;
   const constant = (row: number) => below + above * (lengths === undefined ? 1 : lengths[row]! * lengths[row]!);
   withBlocks(parameters, data, depth, labels, (source, upper, first, rows, out) => {
     const bias = parameters.bias(upwardBiasName(parameters.graph, machine.upper));
@@ -57,13 +59,4 @@ export function freeEnergies(parameters: Parameters, data: Dataset, depth: numbe
     );
   });
   return energies;
-}
-
-/** The lengths of rows that are counts, by which biases above are multiplied; undefined for other data. */
-function lengthsOf({ graph }: Parameters, lowers: readonly string[], data: Dataset): Float64Array | undefined {
-  const counted = lowers.some((name) => {
-    const { units } = layerOf(graph, name);
-    return unitType(units).countsDraws === true;
-  });
-  return counted ? data.rowSums() : undefined;
 }

@@ -11,6 +11,7 @@ import { noiseStream } from '../noise.js';
 import { seed as readSeed, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import { readFloats } from '../runtime/allocation.js';
+import { unitType } from '../units/index.js';
 import { checkEnergies } from './free-energy.js';
 
 /** What `pseudoLogLikelihood()` takes. */
@@ -31,8 +32,11 @@ export function pseudoLogLikelihoods(parameters: Parameters, data: Dataset, opti
   checkEnergies(parameters, machine, what);
   const { lower } = machine.connections[0]!;
   const { units } = layerOf(graph, lower);
-  if (machine.connections.length > 1 || (units.type !== 'bernoulli' && units.type !== 'softmax')) {
-    throw unsuitable(`${what} needs one visible layer of binary units or softmax groups.`, lower);
+  const wants = `${what} needs one visible layer of binary units or softmax groups`;
+  const beside = machine.connections[1]?.lower;
+  if (beside !== undefined) throw unsuitable(`${wants}; the layer \`${beside}\` stands beside \`${lower}\`.`, beside);
+  if (units.type !== 'bernoulli' && units.type !== 'softmax') {
+    throw unsuitable(`${wants}; the layer \`${lower}\` has ${unitType(units).describe(units)}.`, lower);
   }
   const groups = units.type === 'softmax' ? units.groups : units.units;
   const found = new Float64Array(data.rows);

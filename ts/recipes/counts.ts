@@ -1,7 +1,7 @@
 /** Machines of counts on sets whose causes are lines of a grid. */
-import type { Recipe } from './recipe.js';
+import type { TrainingRecipe } from './recipe.js';
 
-export const countsTallies: Recipe = {
+export const countsTallies: TrainingRecipe = {
   name: 'counts-tallies',
   title: 'Binomial units on 5,000 grids of 8 × 8 tallies, whose causes are lines',
   reproduces: 'Teh and Hinton, "Rate-coded restricted Boltzmann machines for face recognition" (2001), in kind.',
@@ -20,7 +20,7 @@ export const countsTallies: Recipe = {
   },
 };
 
-export const countsTopics: Recipe = {
+export const countsTopics: TrainingRecipe = {
   name: 'counts-topics',
   title: 'Replicated softmax on 5,000 documents of 100 words, whose topics are lines of a grid',
   reproduces:

@@ -1,5 +1,5 @@
 /** A deep belief net with labels on digits drawn by code: every part of the package, in a few seconds. */
-import type { Recipe } from './recipe.js';
+import type { TrainingRecipe } from './recipe.js';
 
 const learning = {
   type: 'contrastiveDivergence',
@@ -9,7 +9,7 @@ const learning = {
   reconstruction: 'states',
 } as const;
 
-export const digitsTiny: Recipe = {
+export const digitsTiny: TrainingRecipe = {
   name: 'digits-tiny',
   title: 'A deep belief net on 1,000 digits of 12 × 12 pixels, drawn by seeded code',
   reproduces: 'Nothing published: it shows and tests every part without any download.',

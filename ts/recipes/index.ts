@@ -1,20 +1,25 @@
 /** The list of recipes. */
 import { WakesleepError } from '../errors.js';
 import { describeValue, nearestName } from '../options.js';
+import { barsAndStripes } from './bars-and-stripes.js';
 import { countsTallies, countsTopics } from './counts.js';
 import { digitsTiny } from './digits-tiny.js';
+import { explainingAway } from './explaining-away.js';
+import { infiniteNet } from './infinite-net.js';
 import { mnistDbm, mnistDbmQuick } from './mnist-dbm.js';
 import { mnistDbn } from './mnist-dbn.js';
 import { mnistRbm } from './mnist-rbm.js';
 import { mnistRbmLikelihood } from './mnist-rbm-likelihood.js';
+import { mnistSbn } from './mnist-sbn.js';
 import { patches, patchesRelu } from './patches.js';
 import type { Recipe } from './recipe.js';
 
-export type { Recipe } from './recipe.js';
+export type { Demonstration, Recipe, Shown, TrainingRecipe } from './recipe.js';
 
 /** Every recipe, in the order in which a person meets them. */
 export const recipes: readonly Recipe[] = [
   digitsTiny,
+  barsAndStripes,
   mnistRbm,
   mnistDbn,
   mnistRbmLikelihood,
@@ -24,6 +29,9 @@ export const recipes: readonly Recipe[] = [
   patchesRelu,
   countsTallies,
   countsTopics,
+  explainingAway,
+  mnistSbn,
+  infiniteNet,
 ];
 
 /** The recipe of a name; throws `OPTION_INVALID` with the nearest name. */

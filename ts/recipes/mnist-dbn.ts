@@ -1,5 +1,5 @@
 /** A deep belief net with labels on MNIST, trained a layer at a time. */
-import type { Recipe } from './recipe.js';
+import type { TrainingRecipe } from './recipe.js';
 
 const learning = {
   type: 'contrastiveDivergence',
@@ -25,7 +25,7 @@ const learningOnTop = {
   weightCost: 0.0005,
 } as const;
 
-export const mnistDbn: Recipe = {
+export const mnistDbn: TrainingRecipe = {
   name: 'mnist-dbn',
   title: 'A deep belief net 784-500-500-2000 with labels on all of MNIST, trained greedily',
   reproduces: 'Hinton, Osindero and Teh, "A fast learning algorithm for deep belief nets" (2006), before fine-tuning.',

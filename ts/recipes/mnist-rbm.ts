@@ -1,7 +1,7 @@
 /** A restricted Boltzmann machine on MNIST. */
-import type { Recipe } from './recipe.js';
+import type { TrainingRecipe } from './recipe.js';
 
-export const mnistRbm: Recipe = {
+export const mnistRbm: TrainingRecipe = {
   name: 'mnist-rbm',
   title: 'A restricted Boltzmann machine with 500 hidden units on MNIST, CD-1',
   reproduces: 'Receptive fields of strokes, as in Hinton, "A practical guide to training RBMs" (2010).',

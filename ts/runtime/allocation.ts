@@ -56,3 +56,39 @@ export function exponentials(runtime: Runtime, values: ArrayLike<number>): Float
 export function logarithms(runtime: Runtime, values: ArrayLike<number>): Float32Array<ArrayBuffer> {
   return elementwise(runtime, 1, values);
 }
+
+/** What the kernels' function (0 exp, 1 log) makes of each f64: the same bits on every host. */
+function elementwiseDoubles(runtime: Runtime, code: number, values: ArrayLike<number>): Float64Array<ArrayBuffer> {
+  return withScratch(runtime, values.length * 8, (held) => {
+    held.doubles().set(values);
+    runtime.kernels.elementwiseDoubles(code, held.handle);
+    return new Float64Array(held.doubles().subarray(0, values.length));
+  });
+}
+
+/** `e^x` of each number, in f64. */
+export function doubleExponentials(runtime: Runtime, values: ArrayLike<number>): Float64Array<ArrayBuffer> {
+  return elementwiseDoubles(runtime, 0, values);
+}
+
+/** The natural logarithm of each number, in f64; −∞ of 0. */
+export function doubleLogarithms(runtime: Runtime, values: ArrayLike<number>): Float64Array<ArrayBuffer> {
+  return elementwiseDoubles(runtime, 1, values);
+}
+
+/** `log Σ e^x` of each row of `[rows, columns]`, in f64, terms ascending; −∞ where all terms are. */
+export function logSumExps(runtime: Runtime, values: Float64Array, columns: number): Float64Array<ArrayBuffer> {
+  const rows = values.length / columns;
+  const largest = Float64Array.from({ length: rows }, (_, row) => {
+    const most = values.subarray(row * columns, (row + 1) * columns).reduce((a, b) => Math.max(a, b), -Infinity);
+    return most === -Infinity ? 0 : most;
+  });
+  const shares = doubleExponentials(
+    runtime,
+    values.map((x, place) => x - largest[Math.floor(place / columns)]!),
+  );
+  const sums = Float64Array.from({ length: rows }, (_, row) => {
+    return shares.subarray(row * columns, (row + 1) * columns).reduce((sum, share) => sum + share, 0);
+  });
+  return doubleLogarithms(runtime, sums).map((log, row) => log + largest[row]!);
+}

@@ -73,6 +73,7 @@ export const gaussianType: UnitType<GaussianUnits> = {
   // States without an upper end make steps larger (Hinton 2010, section 13.2).
   rateShare: 0.1,
   needsNoise: true,
+  continuous: { least: Number.NEGATIVE_INFINITY, resized: (spec, units) => ({ ...spec, units }) },
   describe: (spec) => `${spec.units} Gaussian units`,
 };
 

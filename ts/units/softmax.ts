@@ -29,6 +29,7 @@ export const softmaxType: UnitType<SoftmaxUnits> = {
   units: (spec) => spec.groups * spec.size,
   kernel: (spec) => ({ code: 1, size: spec.size }),
   samples: () => true,
+  groupUnits: ({ size }) => size,
   binary: () => true,
   hasEnergy: () => true,
   range: () => ({ least: 0, most: 1, integers: false }),

@@ -34,5 +34,6 @@ export const truncatedNormalType: UnitType<TruncatedNormalUnits> = {
   initialBias: () => ({ bias: 0 }),
   // States without an upper end make steps larger (Hinton 2010, section 13.2).
   rateShare: 0.1,
+  continuous: { least: 0, resized: (spec, units) => ({ ...spec, units }) },
   describe: (spec) => `${spec.units} truncated normal units`,
 };

@@ -38,6 +38,14 @@ export interface Finite<Spec> {
   resized(spec: Spec, blocks: number): Spec;
 }
 
+/** Units whose states are real numbers, with a density in proportion to `e^(x s − s²/2)` given a total input x. */
+export interface Continuous<Spec> {
+  /** The least state, in units of the deviation: −∞, or 0 for rectified units. */
+  readonly least: number;
+  /** A layer of so many such units. */
+  resized(spec: Spec, units: number): Spec;
+}
+
 /** One unit type. `Spec` is its plain data. */
 export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   readonly type: Spec['type'];
@@ -61,12 +69,16 @@ export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   readonly rateShare?: number;
   /** Whether reconstructions of such a layer must have its noise, so that the units above learn with it. */
   readonly needsNoise?: boolean;
+  /** How many units in a row depend on each other given the other side, default 1. */
+  groupUnits?(spec: Spec): number;
   /** Whether a row's states are counts that sum to a length of its own, by which biases above are multiplied. */
   countsDraws?: boolean;
   /** Whether the bias is the mean of a normal density, `(v − b)² / 2σ²`, and what is known of σ; absent otherwise. */
   deviation?(spec: Spec): Deviation;
   /** How states are listed, where there are few. */
   readonly finite?: Finite<Spec>;
+  /** How states are integrated, where they are real numbers. */
+  readonly continuous?: Continuous<Spec>;
   /** One line for a person: `500 binary units`. */
   describe(spec: Spec): string;
 }

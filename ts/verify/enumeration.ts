@@ -11,12 +11,16 @@ export interface Block {
 }
 
 /** Parameters: `weights[i][j]` joins lower unit i and upper unit j. */
-export interface SmallMachine {
-  readonly lower: readonly Block[];
-  readonly upper: readonly Block[];
+export interface MachineNumbers {
   readonly weights: readonly (readonly number[])[];
   readonly lowerBias: readonly number[];
   readonly upperBias: readonly number[];
+}
+
+/** A machine of units with few states on both sides. */
+export interface SmallMachine extends MachineNumbers {
+  readonly lower: readonly Block[];
+  readonly upper: readonly Block[];
 }
 
 /** One state of a side. */
@@ -50,7 +54,7 @@ export function logSumExp(values: readonly number[]): number {
   return largest + Math.log(values.reduce((sum, x) => sum + Math.exp(x - largest), 0));
 }
 
-const dot = (x: readonly number[], y: readonly number[]) => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
+export const dot = (x: readonly number[], y: readonly number[]) => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
 
 /** The whole distribution of a machine. */
 export class Distribution {
@@ -141,12 +145,12 @@ function means(negativeEnergies: readonly number[], states: readonly SideState[]
 }
 
 /** Weights row by row, lower biases, upper biases. */
-export function parametersOf({ weights, lowerBias, upperBias }: SmallMachine): number[] {
+export function parametersOf({ weights, lowerBias, upperBias }: MachineNumbers): number[] {
   return [...weights.flat(), ...lowerBias, ...upperBias];
 }
 
 /** The machine with these parameters. */
-export function withParameters(machine: SmallMachine, parameters: readonly number[]): SmallMachine {
+export function withParameters<M extends MachineNumbers>(machine: M, parameters: readonly number[]): M {
   const [below, above] = [machine.lowerBias.length, machine.upperBias.length];
   return {
     ...machine,

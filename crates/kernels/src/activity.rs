@@ -358,10 +358,15 @@ impl Activity {
         });
     }
 
-    /// Takes over rows of another activity in a given order, values and states. `None` where memory is out.
-    pub fn copy_rows(&mut self, from: &Activity, rows: &[u32]) -> Option<()> {
-        assert!(self.units == from.units);
-        self.set_rows(rows.len());
+    /// Takes over rows of another activity in a given order, values and states, behind the first `kept` rows, which must have
+    /// theirs in the same form. `None` where memory is out.
+    pub fn copy_rows(&mut self, from: &Activity, rows: &[u32], kept: usize) -> Option<()> {
+        assert!(self.units == from.units && kept <= self.rows);
+        assert!(
+            kept == 0 || (self.lists, self.states_are_apart) == (from.lists, from.states_are_apart),
+            "rows whose states are in different forms"
+        );
+        self.set_rows(kept + rows.len());
         if from.states_are_apart {
             self.reserve_states()?;
         }
@@ -370,7 +375,7 @@ impl Activity {
         }
         self.lists = from.lists;
         self.states_are_apart = from.states_are_apart;
-        for (row, &other) in rows.iter().enumerate() {
+        for (row, &other) in (kept..).zip(rows) {
             let other = other as usize;
             assert!(other < from.rows);
             let (to, source) = (row * self.lines, other * self.lines);

@@ -2,8 +2,10 @@
 //! layers, statistics and updates. No host, no threads of its own (a `Pool` is handed in), no allocation in a loop.
 
 pub mod activity;
+pub mod belief;
 pub mod disjoint;
 pub mod exact;
+pub mod field;
 pub mod lanes;
 pub mod logistic;
 pub mod memory;

@@ -42,7 +42,9 @@ pub fn normalisable(machine: &Machine) -> Normalisable {
             })
             .collect(),
     };
-    if is_below_one(&a.gram_of_rows()) {
+    let gram_of = |m: &Matrix| m.gram_of_rows_by(dot_in_lanes);
+    let gram = gram_of(&a);
+    if is_below_one(&gram) {
         return Normalisable::Yes;
     }
     let all = |units: &[(usize, Kind)], kind| units.iter().all(|unit| unit.1 == kind);
@@ -52,12 +54,11 @@ pub fn normalisable(machine: &Machine) -> Normalisable {
         (false, true)
     } else if all(&lower, truncated) && all(&upper, truncated) {
         let large = a.values.iter().any(|&w| w >= 1.0);
-        (is_below_one(&a.positive().gram_of_rows()), large)
+        (is_below_one(&gram_of(&a.positive())), large)
     } else if all(&lower, gaussian) && all(&upper, truncated) {
-        let gram = a.gram_of_rows();
         (is_below_one(&gram.positive()), diagonal_is_large(&gram))
     } else if all(&lower, truncated) && all(&upper, gaussian) {
-        let gram = a.transposed().gram_of_rows();
+        let gram = gram_of(&a.transposed());
         (is_below_one(&gram.positive()), diagonal_is_large(&gram))
     } else {
         (false, false)
@@ -166,12 +167,24 @@ impl Matrix {
 
     /// `A Aᵀ`.
     fn gram_of_rows(&self) -> Matrix {
+        self.gram_of_rows_by(dot)
+    }
+
+    /// `A Aᵀ` with products of rows by `dot`, each pair of rows once.
+    fn gram_of_rows_by(&self, dot: impl Fn(&[f64], &[f64]) -> f64) -> Matrix {
         let n = self.rows;
-        let product = |place: usize| dot(self.row(place / n), self.row(place % n));
+        let mut values = vec![0.0; n * n];
+        for i in 0..n {
+            for j in 0..=i {
+                let product = dot(self.row(i), self.row(j));
+                values[i * n + j] = product;
+                values[j * n + i] = product;
+            }
+        }
         Matrix {
             rows: n,
             columns: n,
-            values: (0..n * n).map(product).collect(),
+            values,
         }
     }
 
@@ -184,6 +197,20 @@ impl Matrix {
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     total(a.iter().zip(b).map(|(a, b)| a * b))
+}
+
+/// As `dot`, in eight sums that do not wait for each other: several times as fast on long rows, rounded differently.
+fn dot_in_lanes(a: &[f64], b: &[f64]) -> f64 {
+    const LANES: usize = 8;
+    let mut sums = [0.0; LANES];
+    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest = dot(a.remainder(), b.remainder());
+    for (a, b) in a.zip(b) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    total(sums.into_iter()) + rest
 }
 
 /// Whether all eigenvalues of a symmetric matrix are below 1.

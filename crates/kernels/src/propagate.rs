@@ -278,6 +278,32 @@ pub fn add_log_partitions(
     });
 }
 
+/// `out[row] += log p(s | x)` over the units of a row, `Σ s · x − Λ(x) + log m(s)`, nats: of the states of one activity, as they
+/// are read, given the total inputs in the values of another (or the same).
+pub fn add_log_probabilities(
+    pool: &Pool,
+    inputs: &Activity,
+    states: (&Activity, Read),
+    kind: Kind,
+    out: &mut [f64],
+) {
+    let (states, read) = states;
+    assert!(states.rows() == inputs.rows() && states.units() == inputs.units());
+    let ones = (read, states.lists()) == (Read::Lists, Lists::Ones);
+    add_of_rows(pool, inputs, out, |row, inputs| {
+        if ones {
+            let on = states.list(row).iter();
+            let linear = total(on.map(|&unit| f64::from(inputs[usize::from(unit)])));
+            return linear - kind.quick_log_partition(inputs);
+        }
+        let mut room = vec![Line::ZERO; states.lines()];
+        let states = &floats(states.row_lines(row, read, &mut room))[..inputs.len()];
+        let products = states.iter().zip(inputs.iter());
+        let linear = total(products.map(|(&s, &x)| f64::from(s) * f64::from(x)));
+        linear - kind.quick_log_partition(inputs) + kind.log_base(states)
+    });
+}
+
 /// `out[row] += f(row, inputs)` over blocks of rows at once; the inputs are a copy of the row's values, to be changed at will.
 fn add_of_rows(
     pool: &Pool,

@@ -2,7 +2,8 @@
 //!
 //! A draw is a pure function of its address, so it does not matter which thread makes it, when, or whether its
 //! neighbours are made at all. The key is the seed; the counter holds
-//! 1. `unit / 4` (a block gives four words, one a unit),
+//! 1. `unit / 4` (a block gives four words, one a unit; units of a general Boltzmann machine are numbered by their
+//!    places in the order of colours, over all layers),
 //! 2. the row (data-set row for binarisation, batch position or chain otherwise),
 //! 3. the update count,
 //! 4. `purpose << 24 | layer << 16 | sweep`.
@@ -34,6 +35,8 @@ pub enum Purpose {
     Dropout = 10,
     Swap = 11,
     Missing = 12,
+    Accept = 13,
+    Posterior = 20,
 }
 
 /// One block of four words.
@@ -70,6 +73,15 @@ impl Stream {
         Stream { key, update, tag }
     }
 
+    /// The same stream at another sweep.
+    pub fn at_sweep(&self, sweep: u32) -> Stream {
+        assert!(sweep < 1 << 16);
+        Stream {
+            tag: self.tag >> 16 << 16 | sweep,
+            ..*self
+        }
+    }
+
     /// The word of one unit.
     pub fn word(&self, row: u32, unit: u32) -> u32 {
         philox(self.key, [unit / 4, row, self.update, self.tag])[(unit % 4) as usize]
@@ -84,6 +96,15 @@ impl Stream {
     #[inline(always)]
     pub fn uniform_line(&self, row: u32, line: usize) -> [F32x4; 4] {
         let words = self.line(row, line);
+        let unit = F32x4::splat(TO_UNIT);
+        words.map(|w| w.shift_right::<8>().to_floats().mul(unit))
+    }
+
+    /// Uniform numbers in [0, 1) for the four units of a block, each in rows `row..row + 4`, a lane a row.
+    #[inline(always)]
+    pub fn uniform_quad(&self, row: u32, block: usize) -> [F32x4; 4] {
+        let rows = U32x4::new([0, 1, 2, 3]).wrapping_add(U32x4::splat(row));
+        let words = self.blocks(U32x4::splat(block as u32), rows);
         let unit = F32x4::splat(TO_UNIT);
         words.map(|w| w.shift_right::<8>().to_floats().mul(unit))
     }
@@ -104,8 +125,16 @@ impl Stream {
     #[inline(always)]
     fn line(&self, row: u32, line: usize) -> [U32x4; 4] {
         let first = (line * (LINE / 4)) as u32;
-        let mut a = U32x4::new([first, first + 1, first + 2, first + 3]);
-        let mut b = U32x4::splat(row);
+        let blocks = U32x4::new([first, first + 1, first + 2, first + 3]);
+        let [a, b, c, d] = self.blocks(blocks, U32x4::splat(row));
+        let (w, x, y, z) =
+            F32x4::transpose(a.as_floats(), b.as_floats(), c.as_floats(), d.as_floats());
+        [w.bits(), x.bits(), y.bits(), z.bits()]
+    }
+
+    /// Four blocks at once, a lane each: their first words, second words, and so on.
+    #[inline(always)]
+    fn blocks(&self, mut a: U32x4, mut b: U32x4) -> [U32x4; 4] {
         let mut c = U32x4::splat(self.update);
         let mut d = U32x4::splat(self.tag);
         let [mut k0, mut k1] = self.key;
@@ -120,9 +149,7 @@ impl Stream {
             k0 = k0.wrapping_add(WEYL[0]);
             k1 = k1.wrapping_add(WEYL[1]);
         }
-        let (w, x, y, z) =
-            F32x4::transpose(a.as_floats(), b.as_floats(), c.as_floats(), d.as_floats());
-        [w.bits(), x.bits(), y.bits(), z.bits()]
+        [a, b, c, d]
     }
 }
 
@@ -254,6 +281,19 @@ mod tests {
             for unit in 0..LINE {
                 let single = stream.uniform(row, (line * LINE + unit) as u32);
                 assert_eq!(lanes[unit / 4].to_array()[unit % 4], single);
+            }
+        }
+    }
+
+    #[test]
+    fn a_quad_of_uniforms_is_sixteen_single_ones() {
+        let stream = Stream::new([7, 9], 12345, Purpose::Train, 3, 2);
+        for (row, block) in [(0, 0), (4, 5), (u32::MAX - 3, 4095)] {
+            let lanes = stream.uniform_quad(row, block);
+            for place in 0..16 {
+                let (unit, chain) = (place / 4, place % 4);
+                let single = stream.uniform(row + chain as u32, (block * 4 + unit) as u32);
+                assert_eq!(lanes[unit].to_array()[chain], single);
             }
         }
     }

@@ -1,5 +1,8 @@
 //! Sums in f64 in one order. The standard library's `sum` starts at −0 or at +0, depending on its version.
 
+/// The f64 functions of everything here, the same on every host.
+pub use libm::{exp, log};
+
 /// Adds in the order given, from +0.
 #[inline(always)]
 pub fn total(terms: impl Iterator<Item = f64>) -> f64 {

@@ -72,6 +72,12 @@ impl Weights {
         }
     }
 
+    /// Makes lower and upper change places, without a copy: what was the one side of a kernel's arguments is now the other.
+    pub fn turn(&mut self) {
+        core::mem::swap(&mut self.lower, &mut self.upper);
+        core::mem::swap(&mut self.forward, &mut self.backward);
+    }
+
     /// The same connection seen from above: lower and upper change places.
     pub fn transposed(&self) -> Option<Weights> {
         let mut other = Weights::new(self.upper, self.lower)?;
@@ -237,6 +243,14 @@ mod tests {
             let mut back = vec![0.0; lower * upper];
             weights.read(&mut back);
             assert_eq!(values, back);
+            weights.turn();
+            let mut other = vec![0.0; lower * upper];
+            weights.read(&mut other);
+            let transposed: Vec<f32> = (0..lower * upper)
+                .map(|place| values[place % upper * lower + place / upper])
+                .collect();
+            assert_eq!(transposed, other);
+            weights.turn();
             let mut turned = vec![0.0; lower * upper];
             weights.transposed().unwrap().read(&mut turned);
             for i in 0..lower {

@@ -6,20 +6,25 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use wakesleep_kernels::activity::{Activity, Read};
+use wakesleep_kernels::belief;
 use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::exact::{self, Enumerate, Group, Machine};
+use wakesleep_kernels::field::exact::Problem;
+use wakesleep_kernels::field::{Along, Chains, Field, Settle as FieldSettle, Sweeps};
 use wakesleep_kernels::lanes::{F32x4, Line, floats as floats_of, floats_mut, lines_for};
 use wakesleep_kernels::logistic::{exp, log, logistic, single, softplus};
 use wakesleep_kernels::normalisable::normalisable;
 use wakesleep_kernels::propagate::{
-    Start, add_log_bases, add_log_partitions, add_row_dots, add_tempered_differences, propagate,
-    settle_on_bias, settle_tempered, squared_distance, sum_of_values, summarise_weights,
+    Start, add_log_bases, add_log_partitions, add_log_probabilities, add_row_dots,
+    add_tempered_differences, propagate, settle_on_bias, settle_tempered, squared_distance,
+    sum_of_values, summarise_weights,
 };
 use wakesleep_kernels::pseudo;
 use wakesleep_kernels::random::{Purpose, Stream, normal, permutation, philox};
 use wakesleep_kernels::statistics::{
     Biases, Learner, Phase, Rule, Step, add_column_sums, learn_bias, step_bias,
 };
+use wakesleep_kernels::sums;
 use wakesleep_kernels::units::{Keep, Kind, Noise, Settle, softmax::normalise_f64, variance};
 use wakesleep_kernels::weights::{Direction, Weights};
 
@@ -269,6 +274,13 @@ fn elementwise(found: &mut Found) {
             hash.floats(&values);
         });
     }
+    let sevenths = |first: i32| (first..first + 4096).map(|i| f64::from(i) / 7.0);
+    found.hash("double exp", |hash| {
+        hash.doubles(&sevenths(-2048).map(sums::exp).collect::<Vec<_>>());
+    });
+    found.hash("double log", |hash| {
+        hash.doubles(&sevenths(1).map(sums::log).collect::<Vec<_>>());
+    });
 }
 
 fn gathering(found: &mut Found, pool: &Pool) {
@@ -453,9 +465,19 @@ fn sums(found: &mut Found, pool: &Pool) {
         };
         settle_tempered(pool, &mut tempered, &[0.5], Some(&offset), &settle);
         let mut copied = Activity::new(ROWS, GROUPED).unwrap();
-        copied.copy_rows(&tempered, &[4, 2, 9]).unwrap();
+        copied.copy_rows(&tempered, &[4, 2, 9], 0).unwrap();
+        let inputs = activity(ROWS, GROUPED, &floats(41, ROWS * GROUPED, signed));
+        let mut logs = vec![0.0; ROWS];
+        for read in [Read::Lists, Read::Values] {
+            add_log_probabilities(pool, &inputs, (&tempered, read), kind, &mut logs);
+        }
+        found.hash(format!("log probability {name}"), |hash| {
+            hash.doubles(&logs);
+        });
         found.lists(format!("settle tempered {name}"), &mut tempered, pool);
         found.lists(format!("copy rows {name}"), &mut copied, pool);
+        copied.copy_rows(&tempered, &[1, 0], 3).unwrap();
+        found.lists(format!("append rows {name}"), &mut copied, pool);
         let mut completed = activity(ROWS, GROUPED, &floats(88, ROWS * GROUPED, unit));
         let known: Vec<u8> = (0..ROWS * GROUPED).map(|k| u8::from(k % 3 != 0)).collect();
         let order: Vec<u32> = (0..ROWS as u32).rev().collect();
@@ -929,6 +951,129 @@ fn exactly(found: &mut Found, pool: &Pool) {
     });
 }
 
+fn belief_nets(found: &mut Found, pool: &Pool) {
+    let (sizes, rows) = ([4usize, 14, 5], 3);
+    let units = sizes.iter().sum::<usize>();
+    let mut net = belief::Net::new(&sizes, &floats(101, units, signed));
+    net.join(0, 1, &floats(102, 4 * 14, signed));
+    net.join(1, 2, &floats(103, 14 * 5, signed));
+    net.join(0, 2, &floats(104, 4 * 5, signed));
+    let clamped: Vec<u8> = (0..units).map(|unit| u8::from(unit >= 18)).collect();
+    let start = floats(105, rows * units, binary);
+    for (name, moves) in [
+        ("units", belief::Moves::Units),
+        ("layers", belief::Moves::Layers),
+    ] {
+        let mut held = clamped.clone();
+        held[5..9].fill(1);
+        let (mut states, mut sums) = (start.clone(), vec![0.0; rows * units]);
+        let sweeps = belief::Sweeps {
+            moves,
+            stream: stream_of(Purpose::Posterior, 0, 3, 0),
+            first: 2,
+            count: 5,
+            counted: true,
+        };
+        belief::gibbs(pool, &net, &held, sweeps, &mut states, &mut sums);
+        found.hash(format!("belief gibbs {name}"), |hash| {
+            hash.floats(&states).doubles(&sums);
+        });
+    }
+    let mut held = clamped.clone();
+    held[4..14].fill(1);
+    let mut means = vec![0.0; rows * units];
+    let (mut likelihoods, mut tables) = (vec![0.0; rows], vec![0.0; rows << 8]);
+    belief::posterior(
+        pool,
+        &net,
+        &held,
+        &start,
+        &mut means,
+        &mut likelihoods,
+        &mut tables,
+    )
+    .unwrap();
+    found.hash("belief posterior", |hash| {
+        hash.doubles(&means).doubles(&likelihoods).doubles(&tables);
+    });
+    for (name, at_once) in [("in turn", false), ("at once", true)] {
+        let mut means: Vec<f64> = (start.iter().enumerate())
+            .map(|(place, &state)| {
+                if clamped[place % units] == 0 {
+                    0.25
+                } else {
+                    f64::from(state)
+                }
+            })
+            .collect();
+        let mut bounds = vec![0.0; rows];
+        let ascent = belief::Ascent { sweeps: 4, at_once };
+        belief::mean_field(pool, &net, &clamped, ascent, &mut means, &mut bounds);
+        found.hash(format!("belief mean field {name}"), |hash| {
+            hash.doubles(&means).doubles(&bounds);
+        });
+    }
+}
+
+/// Forty units of three colours, joined in pairs that are 1, 4 and 7 apart.
+fn fields(found: &mut Found, pool: &Pool) {
+    const UNITS: usize = 40;
+    const PAIRS: usize = 108;
+    let colours: Vec<u32> = (0..UNITS as u32).map(|unit| unit % 3).collect();
+    let apart = |apart: u32| (0..UNITS as u32 - apart).flat_map(move |unit| [unit, unit + apart]);
+    let pairs: Vec<u32> = [1, 4, 7].into_iter().flat_map(apart).collect();
+    let mut field = Field::new(&colours, &pairs).unwrap();
+    field.gather().unwrap();
+    field.set(&floats(111, UNITS, signed), &floats(112, PAIRS, signed));
+    for (chains, quads) in [(1, false), (6, true)] {
+        let mut states = Chains::new(&field, chains, quads).unwrap();
+        states.write(&field, &floats(113, chains * UNITS, binary));
+        states.hold(&field, &bytes(114, chains * UNITS)).unwrap();
+        states.start(pool, &field, stream());
+        let mut out = vec![0.0; chains * UNITS];
+        let draw = Sweeps {
+            count: 5,
+            beta: 0.75,
+            settle: FieldSettle::Draw(stream()),
+            along: Along::Sweeps,
+        };
+        states.sweep(pool, &field, &draw);
+        states.read(&field, &mut out);
+        found.hash(format!("field draw {chains}"), |hash| {
+            hash.floats(&out);
+        });
+        let relax = Sweeps {
+            count: 2,
+            beta: 1.0,
+            settle: FieldSettle::Mean { damping: 0.25 },
+            along: Along::Updates,
+        };
+        states.sweep(pool, &field, &relax);
+        states.means(pool, &field, 1.0, &mut out);
+        found.hash(format!("field means {chains}"), |hash| {
+            hash.floats(&out);
+        });
+        if quads {
+            let (mut products, mut units) = (vec![0.0; PAIRS], vec![0.0; UNITS]);
+            let shares = floats(115, chains, unit);
+            states.add_statistics(pool, &field, &shares, &mut products, &mut units);
+            found.hash("field statistics", |hash| {
+                hash.floats(&products).floats(&units);
+            });
+        }
+    }
+    let free: Vec<u8> = (0..UNITS).map(|unit| u8::from(unit < 9)).collect();
+    let rows = floats(116, 3 * UNITS, binary);
+    let problem = Problem::new(&field, &free);
+    let mut logs = vec![0.0; 3];
+    problem.log_sums(pool, &rows, &mut logs);
+    let averages = problem.averages(pool, &rows, &[0.5, 0.25, 0.25], &logs);
+    found.hash("field exact", |hash| {
+        hash.doubles(&logs);
+        hash.doubles(&averages.units).doubles(&averages.pairs);
+    });
+}
+
 fn digests(pool: &Pool) -> String {
     let mut found = Found::default();
     random(&mut found);
@@ -941,9 +1086,11 @@ fn digests(pool: &Pool) -> String {
     biases(&mut found);
     options(&mut found, pool);
     exactly(&mut found, pool);
+    belief_nets(&mut found, pool);
     real_units(&mut found, pool);
     variances(&mut found, pool);
     exactly_real(&mut found, pool);
+    fields(&mut found, pool);
     found.json()
 }
 

@@ -10,8 +10,11 @@ use crate::memory::Buffer;
 use crate::pool;
 use wakesleep_kernels as kernels;
 use wakesleep_kernels::activity::Read;
+use wakesleep_kernels::belief;
 use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::exact::{Enumerate, Group, Machine};
+use wakesleep_kernels::field::exact::Problem;
+use wakesleep_kernels::field::{self, Along, Settle as FieldSettle, Sweeps};
 use wakesleep_kernels::lanes::{LINE, Line, lines_for};
 use wakesleep_kernels::propagate::Start;
 use wakesleep_kernels::random::Purpose;
@@ -83,6 +86,8 @@ fn purpose(code: u32) -> Purpose {
         10 => Purpose::Dropout,
         11 => Purpose::Swap,
         12 => Purpose::Missing,
+        13 => Purpose::Accept,
+        20 => Purpose::Posterior,
         _ => panic!("purpose {code}"),
     }
 }
@@ -164,6 +169,17 @@ pub fn elementwise(function: u32, values: &mut Buffer) {
         _ => panic!("function {function}"),
     };
     values.floats_mut().iter_mut().for_each(|x| *x = f(*x));
+}
+
+/// exp (0) or natural logarithm (1) of every f64 of a buffer.
+#[wasm_bindgen(js_name = elementwiseDoubles)]
+pub fn elementwise_doubles(function: u32, values: &mut Buffer) {
+    let f: fn(f64) -> f64 = match function {
+        0 => kernels::sums::exp,
+        1 => kernels::sums::log,
+        _ => panic!("function {function}"),
+    };
+    values.doubles_mut().iter_mut().for_each(|x| *x = f(*x));
 }
 
 /// What one layer does for a batch of rows.
@@ -458,10 +474,28 @@ impl Activity {
         self.0.weigh_rows(weights).is_some()
     }
 
-    /// Takes over rows of another activity in a given order. False where memory is out.
+    /// Takes over rows of another activity in a given order, behind the first `kept` rows. False where memory is out.
     #[wasm_bindgen(js_name = copyRows)]
-    pub fn copy_rows(&mut self, from: &Activity, rows: &[u32]) -> bool {
-        self.0.copy_rows(&from.0, rows).is_some()
+    pub fn copy_rows(&mut self, from: &Activity, rows: &[u32], kept: usize) -> bool {
+        self.0.copy_rows(&from.0, rows, kept).is_some()
+    }
+
+    /// `out[row] += log p(s | x)` of another activity's states (or its own) from the total inputs in `values`, nats, f64.
+    #[wasm_bindgen(js_name = addLogProbability)]
+    pub fn add_log_probability(
+        &self,
+        states: &Activity,
+        lists: bool,
+        kind_code: u32,
+        size: usize,
+        out: &mut Buffer,
+    ) {
+        let out = &mut out.doubles_mut()[..self.0.rows()];
+        with_pool(|pool| {
+            let states = (&states.0, read(lists));
+            let kind = kind(kind_code, size);
+            kernels::propagate::add_log_probabilities(pool, &self.0, states, kind, out);
+        });
     }
 
     /// Keeps what is known of a data set's rows `order[first ..]` and takes the states of `other` for the rest; lists what
@@ -591,6 +625,11 @@ impl Weights {
     #[wasm_bindgen(getter)]
     pub fn address(&self) -> usize {
         self.0.forward().as_ptr() as usize
+    }
+
+    /// Makes lower and upper change places: a learner of the other shape may now work on them.
+    pub fn turn(&mut self) {
+        self.0.turn();
     }
 
     /// Writes `[upper, lower]`, row-major.
@@ -813,6 +852,14 @@ pub fn step_bias(bias: &mut Buffer, kept: &mut Buffer, gradient: &Buffer, step: 
     u32::from(!finite)
 }
 
+/// One update of the weights of listed pairs of units by a given gradient, one number a pair, already a mean over rows; gives
+/// the outcome's code.
+#[wasm_bindgen(js_name = stepListed)]
+pub fn step_listed(weights: &mut Buffer, kept: &mut Buffer, gradient: &Buffer, step: &Step) -> u32 {
+    let finite = statistics::step_bias(biases(weights, kept), gradient.floats(), step.weights);
+    u32::from(!finite)
+}
+
 /// A step of a running average of vectors: `average += share · (values − average)`.
 #[wasm_bindgen(js_name = blendVector)]
 pub fn blend_vector(average: &mut Buffer, values: &Buffer, share: f32) {
@@ -1031,6 +1078,97 @@ pub fn summarise_weights(logs: &Buffer, count: usize) -> Vec<f64> {
     ]
 }
 
+/// A sigmoid belief net of binary units, numbered causes first.
+#[wasm_bindgen]
+pub struct BeliefNet(belief::Net);
+
+#[wasm_bindgen]
+impl BeliefNet {
+    /// Layers of so many units each, causes first, with a float of bias for each unit.
+    pub fn create(sizes: &[u32], biases: &Buffer) -> BeliefNet {
+        let sizes: Vec<usize> = sizes.iter().map(|&size| size as usize).collect();
+        BeliefNet(belief::Net::new(&sizes, biases.floats()))
+    }
+
+    /// Joins two layers, by their places, by weights `[units of the cause, units of the effect]`, row-major.
+    pub fn join(&mut self, cause: usize, effect: usize, weights: &Buffer) {
+        self.0.join(cause, effect, weights.floats());
+    }
+
+    /// Sweeps `first..first + count` of Gibbs sampling over the units of rows whose byte in `clamped` is 0; a layer's units
+    /// at once with `layers`. Where `counted`, `sums` (f64) take the states after each sweep.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
+    pub fn gibbs(
+        &self,
+        clamped: &Buffer,
+        states: &mut Buffer,
+        sums: &mut Buffer,
+        layers: bool,
+        stream: &Stream,
+        first: u32,
+        count: u32,
+        counted: bool,
+    ) {
+        let sweeps = belief::Sweeps {
+            moves: if layers {
+                belief::Moves::Layers
+            } else {
+                belief::Moves::Units
+            },
+            stream: stream.0,
+            first,
+            count,
+            counted,
+        };
+        let clamped = &clamped.bytes()[..self.0.units()];
+        let (states, sums) = (states.floats_mut(), sums.doubles_mut());
+        with_pool(|pool| belief::gibbs(pool, &self.0, clamped, sweeps, states, sums));
+    }
+
+    /// The exact distribution of the units that are not clamped: f64 means, log-likelihoods and, where the buffer is not
+    /// empty, tables of probabilities. False where memory is out.
+    pub fn posterior(
+        &self,
+        clamped: &Buffer,
+        states: &Buffer,
+        means: &mut Buffer,
+        log_likelihoods: &mut Buffer,
+        tables: &mut Buffer,
+    ) -> bool {
+        let clamped = &clamped.bytes()[..self.0.units()];
+        let out = (means.doubles_mut(), log_likelihoods.doubles_mut());
+        with_pool(|pool| {
+            let tables = tables.doubles_mut();
+            belief::posterior(
+                pool,
+                &self.0,
+                clamped,
+                states.floats(),
+                out.0,
+                out.1,
+                tables,
+            )
+        })
+        .is_some()
+    }
+
+    /// Factorial mean field from f64 means on; writes the lower bounds of rows, f64 nats.
+    #[wasm_bindgen(js_name = meanField)]
+    pub fn mean_field(
+        &self,
+        clamped: &Buffer,
+        means: &mut Buffer,
+        sweeps: u32,
+        at_once: bool,
+        bounds: &mut Buffer,
+    ) {
+        let clamped = &clamped.bytes()[..self.0.units()];
+        let ascent = belief::Ascent { sweeps, at_once };
+        let (means, bounds) = (means.doubles_mut(), bounds.doubles_mut());
+        with_pool(|pool| belief::mean_field(pool, &self.0, clamped, ascent, means, bounds));
+    }
+}
+
 /// Turns each row of `[rows, columns]` f64 log-probabilities, up to a constant, into probabilities.
 #[wasm_bindgen(js_name = normaliseRows)]
 pub fn normalise_rows(values: &mut Buffer, columns: usize) {
@@ -1044,6 +1182,166 @@ pub fn normalise_rows(values: &mut Buffer, columns: usize) {
 #[wasm_bindgen(js_name = paddedUnits)]
 pub fn padded_units(units: usize) -> usize {
     lines_for(units) * LINE
+}
+
+/// A Boltzmann machine over any graph of binary units.
+#[wasm_bindgen]
+pub struct Field(field::Field);
+
+#[wasm_bindgen]
+impl Field {
+    /// From a colour for each unit and pairs of units, two words each, that differ in colour; or nothing where the memory
+    /// is out.
+    pub fn create(colours: &Buffer, units: usize, pairs: &Buffer, count: usize) -> Option<Field> {
+        field::Field::new(&colours.words()[..units], &pairs.words()[..2 * count]).map(Field)
+    }
+
+    /// Takes biases, by unit, and the weights of the pairs.
+    pub fn set(&mut self, bias: &Buffer, weights: &Buffer) {
+        let (units, pairs) = (self.0.units(), self.0.pairs());
+        self.0
+            .set(&bias.floats()[..units], &weights.floats()[..pairs]);
+    }
+
+    /// Makes ready for chains in rows. False where memory is out.
+    pub fn gather(&mut self) -> bool {
+        self.0.gather().is_some()
+    }
+
+    /// `out[row] = log Σ e^−E`, nats, f64, over the units whose byte in `free` is not zero (at most 25), given the others'
+    /// states in `[rows, units]`.
+    #[wasm_bindgen(js_name = logSums)]
+    pub fn log_sums(&self, free: &Buffer, rows: &Buffer, count: usize, out: &mut Buffer) {
+        let units = self.0.units();
+        let problem = Problem::new(&self.0, &free.bytes()[..units]);
+        let rows = &rows.floats()[..count * units];
+        with_pool(|pool| problem.log_sums(pool, rows, &mut out.doubles_mut()[..count]));
+    }
+
+    /// Averages of units, then of pairs, f64, over rows that count `shares` and the free units' distribution given each,
+    /// whose `logSums` are `logs`.
+    pub fn averages(
+        &self,
+        free: &Buffer,
+        rows: &Buffer,
+        shares: &Buffer,
+        logs: &Buffer,
+        count: usize,
+        out: &mut Buffer,
+    ) {
+        let units = self.0.units();
+        let problem = Problem::new(&self.0, &free.bytes()[..units]);
+        let rows = &rows.floats()[..count * units];
+        let (shares, logs) = (&shares.doubles()[..count], &logs.doubles()[..count]);
+        let found = with_pool(|pool| problem.averages(pool, rows, shares, logs));
+        let out = &mut out.doubles_mut()[..units + self.0.pairs()];
+        out[..units].copy_from_slice(&found.units);
+        out[units..].copy_from_slice(&found.pairs);
+    }
+}
+
+/// Chains of a Boltzmann machine over any graph.
+#[wasm_bindgen]
+pub struct FieldChains(field::Chains, usize);
+
+#[wasm_bindgen]
+impl FieldChains {
+    /// All units 0 and free; four chains side by side in `quads`, or in rows, which want a field that gathers. Nothing where
+    /// the memory is out.
+    pub fn create(field: &Field, chains: usize, quads: bool) -> Option<FieldChains> {
+        let made = field::Chains::new(&field.0, chains, quads)?;
+        Some(FieldChains(made, chains))
+    }
+
+    /// Takes states, `[chains, units]`.
+    pub fn write(&mut self, field: &Field, values: &Buffer) {
+        let length = self.1 * field.0.units();
+        self.0.write(&field.0, &values.floats()[..length]);
+    }
+
+    /// Gives states, `[chains, units]`.
+    pub fn read(&self, field: &Field, out: &mut Buffer) {
+        let length = self.1 * field.0.units();
+        self.0.read(&field.0, &mut out.floats_mut()[..length]);
+    }
+
+    /// Clamps the units whose byte in `[chains, units]` is not zero. False where memory is out.
+    pub fn hold(&mut self, field: &Field, known: &Buffer) -> bool {
+        let length = self.1 * field.0.units();
+        self.0.hold(&field.0, &known.bytes()[..length]).is_some()
+    }
+
+    /// Draws every free unit from its bias alone.
+    pub fn start(&mut self, field: &Field, stream: &Stream) {
+        with_pool(|pool| self.0.start(pool, &field.0, stream.0));
+    }
+
+    /// Sweeps of Gibbs sampling at inverse temperature `beta`; sweep after sweep the address counts up in its updates or, with
+    /// `along_sweeps`, in its sweeps.
+    pub fn draw(
+        &mut self,
+        field: &Field,
+        count: u32,
+        beta: f32,
+        stream: &Stream,
+        along_sweeps: bool,
+    ) {
+        let along = if along_sweeps {
+            Along::Sweeps
+        } else {
+            Along::Updates
+        };
+        let settle = FieldSettle::Draw(stream.0);
+        self.sweep(
+            field,
+            Sweeps {
+                count,
+                beta,
+                settle,
+                along,
+            },
+        );
+    }
+
+    /// Sweeps of mean field: each unit in turn becomes `damping · old + (1 − damping) · mean`.
+    pub fn relax(&mut self, field: &Field, count: u32, beta: f32, damping: f32) {
+        let settle = FieldSettle::Mean { damping };
+        let along = Along::Updates;
+        self.sweep(
+            field,
+            Sweeps {
+                count,
+                beta,
+                settle,
+                along,
+            },
+        );
+    }
+
+    fn sweep(&mut self, field: &Field, sweeps: Sweeps) {
+        with_pool(|pool| self.0.sweep(pool, &field.0, &sweeps));
+    }
+
+    /// Means of all units, each given the others as they are, `[chains, units]`.
+    pub fn means(&self, field: &Field, beta: f32, out: &mut Buffer) {
+        let length = self.1 * field.0.units();
+        let out = &mut out.floats_mut()[..length];
+        with_pool(|pool| self.0.means(pool, &field.0, beta, out));
+    }
+
+    /// `pairs[p] += Σ_c share_c s_i s_j` and `units[i] += Σ_c share_c s_i`, of chains in quads.
+    #[wasm_bindgen(js_name = addStatistics)]
+    pub fn add_statistics(
+        &self,
+        field: &Field,
+        shares: &[f32],
+        pairs: &mut Buffer,
+        units: &mut Buffer,
+    ) {
+        let pairs = &mut pairs.floats_mut()[..field.0.pairs()];
+        let units = &mut units.floats_mut()[..field.0.units()];
+        with_pool(|pool| self.0.add_statistics(pool, &field.0, shares, pairs, units));
+    }
 }
 
 const _: () = assert!(size_of::<Line>() == 64 && align_of::<Line>() == 64);

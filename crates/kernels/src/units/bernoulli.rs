@@ -90,6 +90,25 @@ pub fn tempered_difference(inputs: &[f32], from: f32, to: f32) -> f64 {
     total((inputs.chunks(4 * FACTORS)).flat_map(|chunk| difference(chunk).map(f64::from)))
 }
 
+/// As `log_partition`, with one logarithm for sixteen units to a lane as in `tempered_difference`: within a few units of the
+/// last place of the largest of their sums.
+pub fn quick_log_partition(inputs: &[f32]) -> f64 {
+    let one = F32x4::splat(1.0);
+    let sum = |chunk: &[f32]| {
+        let (mut linear, mut product) = (F32x4::ZERO, one);
+        for four in chunk.chunks(4) {
+            // What is not there adds nothing: its softplus is e^-87.
+            let mut x = [-100.0; 4];
+            x[..four.len()].copy_from_slice(four);
+            let x = F32x4::new(x);
+            linear = linear.add(x.pick_max(F32x4::ZERO));
+            product = product.mul(one.add(exp(x.abs().mul(F32x4::splat(-1.0)))));
+        }
+        linear.add(log(product)).to_array()
+    };
+    total((inputs.chunks(4 * FACTORS)).flat_map(|chunk| sum(chunk).map(f64::from)))
+}
+
 /// `log(1 + e^x)` of one unit, in f64.
 pub fn log_partition_f64(x: f64) -> f64 {
     let tail = libm::log1p(libm::exp(-x.abs()));
@@ -104,6 +123,20 @@ pub fn mean_f64(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quick_log_partitions_agree_with_terms_in_f64() {
+        for units in [0, 1, 3, 4, 63, 64, 65, 500] {
+            for spread in [0.01f32, 1.0, 30.0, 300.0] {
+                let inputs: Vec<f32> = (0..units)
+                    .map(|k| spread * libm::sinf(k as f32 * 1.7 + spread))
+                    .collect();
+                let wanted = total(inputs.iter().map(|&x| log_partition_f64(f64::from(x))));
+                let error = (quick_log_partition(&inputs) - wanted).abs();
+                assert!(error <= 1e-6 * (1.0 + wanted), "{units} {spread}: {error}");
+            }
+        }
+    }
 
     #[test]
     fn tempered_differences_agree_with_terms_in_f64() {

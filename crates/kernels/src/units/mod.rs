@@ -141,6 +141,14 @@ impl Kind {
         }
     }
 
+    /// As `log_partition`, faster where a type knows how and a little less exact.
+    pub fn quick_log_partition(&self, inputs: &[f32]) -> f64 {
+        match *self {
+            Kind::Bernoulli => bernoulli::quick_log_partition(inputs),
+            _ => self.log_partition(inputs),
+        }
+    }
+
     /// Λ(to · x) − Λ(from · x) over a row of total inputs x, nats.
     pub fn tempered_difference(&self, inputs: &[f32], from: f32, to: f32) -> f64 {
         if *self == Kind::Bernoulli {

@@ -1,0 +1,245 @@
+/**
+ * Studies: several configurations, trained one after another as runs of their own, and compared.
+ *
+ *     run.json        what the study is, and which variants are finished
+ *     NAME/           the run of each variant, as `run-folder.ts` says
+ *     summary.json    a line for each finished variant: what it is compared by, its last record, what was evaluated
+ *     summary.svg     the comparison as a plot
+ *
+ * A variant is finished when its own run.json says so; those are not trained again. What the study's run.json says of them
+ * follows, so that a kill between the two loses nothing.
+ */
+import { join, resolve } from 'node:path';
+import {
+  type Comparison,
+  type Configuration,
+  FREE_ON_RESUME,
+  ofVariant,
+  type ReadStudy,
+  refuseUnknownVariant,
+} from '../config.js';
+import { WakesleepError } from '../errors.js';
+import { writeFileAtomic } from '../files/atomic.js';
+import { firstDifference } from '../files/json.js';
+import type { TrainingRecord } from '../learn/training.js';
+import { type DrawnMeasure, drawnMeasures, pointsOf } from './metrics-plot.js';
+import { duration, type Output, withThousands } from './output.js';
+import { linePlot, valuePlot } from './plots.js';
+import { type RunDescription, RunFolder, readDescribed, shownPath, takeFolder } from './run-folder.js';
+
+/** What a study's run.json says. */
+export interface StudyDescription {
+  readonly format: 'wakesleep-study';
+  readonly status: 'unfinished' | 'finished';
+  readonly source: string;
+  readonly configuration: { readonly compare: Comparison; readonly variants: Readonly<Record<string, Configuration>> };
+  /** Names of the variants whose runs are finished. */
+  readonly finished: readonly string[];
+  readonly startedAt: string;
+  readonly resumedAt: readonly string[];
+  readonly finishedAt?: string;
+}
+
+/** What the summary says of a variant. */
+export interface VariantSummary {
+  readonly name: string;
+  /** What the study compares by; null where the variant has no such number. */
+  readonly value: number | null;
+  /** The ends between which an estimate of `testNats` lies. */
+  readonly low?: number;
+  readonly high?: number;
+  readonly updates: number;
+  /** The record with which training ended. */
+  readonly last: Omit<TrainingRecord, 'timing'>;
+  readonly evaluation: NonNullable<RunDescription['evaluation']>;
+  readonly model: NonNullable<RunDescription['model']>;
+  readonly timing: NonNullable<RunDescription['seconds']>;
+}
+
+/** Trains one variant into a folder of its own, or goes on with it. */
+export type TrainVariant = (
+  variant: ReadStudy['variants'][number],
+  folder: string,
+  what: { readonly title: string; readonly output: Output },
+) => Promise<unknown>;
+
+/** How the comparisons are called in the table and on the plot. */
+const comparisonLabels: Readonly<Record<Comparison, string>> = {
+  gapToOptimum: drawnMeasures.gapToOptimum.label,
+  logLikelihood: drawnMeasures.logLikelihood.label,
+  reconstructionError: drawnMeasures.reconstructionError.label,
+  testNats: 'log-likelihood of test rows (nats a row)',
+  testErrorPercent: 'test error (%)',
+};
+
+/** A study, and what of it is to be done. */
+export interface StudyWork {
+  readonly name: string;
+  readonly title: string;
+  readonly study: ReadStudy;
+  readonly path: string;
+  readonly resume: boolean;
+  /** Names of the variants to train now; all where there is none. */
+  readonly only: readonly string[];
+}
+
+/** Trains what is not trained yet, in order, and sums up what is finished. */
+export async function runStudy(work: StudyWork, trainVariant: TrainVariant, output: Output): Promise<void> {
+  const { study, path, only } = work;
+  const wanted = study.variants.filter(({ name }) => only.length === 0 || only.includes(name));
+  const names = study.variants.map(({ name }) => name);
+  for (const name of only) refuseUnknownVariant(name, names, '--only');
+  const { lock, previous } = takeFolder(path, work.resume, readStudyDescription);
+  try {
+    if (previous !== undefined) refuseOther(work, previous);
+    const isDone = previous?.status === 'finished';
+    const description = isDone ? previous : describe(path, descriptionOf(work, previous));
+    output.remark(`${work.title}: ${study.variants.length} variants, into ${shownPath(resolve(path))}`);
+    for (const [index, variant] of wanted.entries()) {
+      const { name } = variant;
+      if (finishedRun(join(path, name)) !== undefined) continue;
+      const title = `${name}, ${index + 1} of ${wanted.length}`;
+      try {
+        await trainVariant(variant, join(path, name), { title, output: output.of(name) });
+      } catch (error) {
+        throw ofVariant(name, error);
+      }
+      describe(path, description);
+    }
+    await sumUp(path, isDone ? description : describe(path, description), output);
+  } finally {
+    lock.release();
+  }
+}
+
+function readStudyDescription(path: string): StudyDescription {
+  return readDescribed(path, 'wakesleep-study', 'a study') as unknown as StudyDescription;
+}
+
+/** What decides a study's bits, complete. */
+function configurationOf({ compare, variants }: ReadStudy): StudyDescription['configuration'] {
+  return { compare, variants: Object.fromEntries(variants.map(({ name, configuration }) => [name, configuration])) };
+}
+
+/** Refuses to go on with another study's folder; throws `RESUME_MISMATCH`. */
+function refuseOther({ study, path }: StudyWork, previous: StudyDescription): void {
+  const free = FREE_ON_RESUME.map((key) => `variants.*.${key}`);
+  const different = firstDifference(previous.configuration, configurationOf(study), free);
+  if (different === undefined) return;
+  const message = `\`${different}\` is not what it is in the study in ${shownPath(resolve(path))}; a study goes on with its own configuration only.`;
+  throw new WakesleepError('RESUME_MISMATCH', message, { where: different });
+}
+
+/** The study as it begins or goes on. */
+function descriptionOf({ name, study }: StudyWork, previous: StudyDescription | undefined): StudyDescription {
+  const now = new Date().toISOString();
+  return {
+    format: 'wakesleep-study',
+    status: 'unfinished',
+    source: name,
+    configuration: configurationOf(study),
+    finished: [],
+    startedAt: previous?.startedAt ?? now,
+    resumedAt: previous === undefined ? [] : [...previous.resumedAt, now],
+  };
+}
+
+/** Writes run.json with what is finished by now, and returns what it says. */
+function describe(path: string, description: StudyDescription): StudyDescription {
+  const names = Object.keys(description.configuration.variants);
+  const finished = names.filter((name) => finishedRun(join(path, name)) !== undefined);
+  const done = finished.length === names.length;
+  const now: StudyDescription = {
+    ...description,
+    status: done ? 'finished' : 'unfinished',
+    finished,
+    ...(done && { finishedAt: new Date().toISOString() }),
+  };
+  writeFileAtomic(join(path, 'run.json'), `${JSON.stringify(now, null, 2)}\n`);
+  return now;
+}
+
+/** What a variant's run says of itself, where it is finished. */
+function finishedRun(folder: string): RunDescription | undefined {
+  const description = RunFolder.describedIn(folder);
+  return description?.status === 'finished' ? description : undefined;
+}
+
+// ---- The summary ----
+
+/** Writes the summary and its plot, and prints the table. */
+async function sumUp(
+  path: string,
+  { configuration, finished, source }: StudyDescription,
+  output: Output,
+): Promise<void> {
+  const { compare } = configuration;
+  const runs = finished.map((name) => {
+    const folder = join(path, name);
+    return { name, run: finishedRun(folder)!, records: RunFolder.recordsIn(folder) };
+  });
+  const variants = runs.map(({ name, run, records }) => summaryOf(name, compare, run, records));
+  const summary = { format: 'wakesleep-summary', compare, variants };
+  writeFileAtomic(join(path, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  const title = `${source}: ${comparisonLabels[compare]}`;
+  const plot = isDrawn(compare)
+    ? await linePlot(title, [
+        {
+          x: { label: 'updates', log: drawnMeasures[compare].log },
+          y: drawnMeasures[compare],
+          series: runs.map(({ name, records }) => ({ name, points: pointsOf(records, compare) })),
+        },
+      ])
+    : await valuePlot(title, {
+        x: { label: comparisonLabels[compare] },
+        values: variants.flatMap(({ value, ...rest }) => (value === null ? [] : [{ ...rest, value }])),
+      });
+  writeFileAtomic(join(path, 'summary.svg'), plot);
+  report(resolve(path), compare, variants, Object.keys(configuration.variants).length, output);
+}
+
+function isDrawn(compare: Comparison): compare is Comparison & DrawnMeasure {
+  return Object.hasOwn(drawnMeasures, compare);
+}
+
+function summaryOf(
+  name: string,
+  compare: Comparison,
+  { evaluation = {}, model, seconds }: RunDescription,
+  records: readonly TrainingRecord[],
+): VariantSummary {
+  const { timing: _, ...last } = records.at(-1)!;
+  const value = (isDrawn(compare) ? last[compare] : evaluation[compare]) ?? null;
+  const { testNatsLow: low, testNatsHigh: high } = evaluation;
+  const ends = compare === 'testNats' && low !== undefined && high !== undefined ? { low, high } : {};
+  const { updates } = last;
+  return { name, value, ...ends, updates, last, evaluation, model: model!, timing: seconds! };
+}
+
+function report(
+  path: string,
+  compare: Comparison,
+  variants: readonly VariantSummary[],
+  all: number,
+  output: Output,
+): void {
+  for (const variant of variants) output.object({ type: 'variant', ...variant });
+  const files = { summary: join(path, 'summary.json'), plot: join(path, 'summary.svg') };
+  output.object({ type: 'study', out: path, variants: all, finished: variants.length, compare, ...files });
+  const width = Math.max(7, ...variants.map(({ name }) => name.length));
+  output.line(
+    `${'Variant'.padEnd(width)}  ${'updates'.padStart(9)}  ${'training'.padStart(12)}  ${comparisonLabels[compare]}`,
+  );
+  for (const { name, updates, timing, value, low, high } of variants) {
+    const bracket = low === undefined || high === undefined ? '' : ` (${low.toFixed(2)} to ${high.toFixed(2)})`;
+    const number = value === null ? 'not measured' : `${value.toFixed(compare === 'gapToOptimum' ? 4 : 2)}${bracket}`;
+    const cells = [withThousands(updates).padStart(9), duration(timing.training).padStart(12), number];
+    output.line(`${name.padEnd(width)}  ${cells.join('  ')}`);
+  }
+  output.line();
+  if (variants.length < all) {
+    output.line(`${variants.length} of ${all} variants are finished; the others follow with \`--resume\`.`);
+  }
+  output.line(`Summary  ${shownPath(files.summary)}`);
+  output.line(`Plot     ${shownPath(files.plot)}`);
+}

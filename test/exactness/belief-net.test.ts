@@ -23,10 +23,12 @@ import {
   randomNet,
   sides,
 } from '../reference/belief-net.js';
+
 import { logistic } from '../reference/logistic.js';
 import { type RandomSource, randomSource } from '../reference/random.js';
 import { chiSquare, meanAndStandardError } from '../reference/statistics.js';
 import { beliefModelOf, netGraphOf } from './belief-counterpart.js';
+import { graphCount, largestZ } from './random-graphs.js';
 
 const LARGEST_Z = 5;
 
@@ -280,7 +282,8 @@ describe('explaining away', () => {
 });
 
 describe('random nets of up to 12 units, with connections that skip layers', () => {
-  const SEEDS = Array.from({ length: 120 }, (_, seed) => seed);
+  const SEEDS = Array.from({ length: graphCount(120) }, (_, seed) => seed);
+  const DRAWN = graphCount(25);
 
   it('have exact posteriors, likelihoods and bounds as the oracle, and bounds that only rise', () => {
     for (const seed of SEEDS) {
@@ -316,13 +319,13 @@ describe('random nets of up to 12 units, with connections that skip layers', () 
 
   it('are drawn as the oracle says, and Gibbs sampling leaves their posteriors alone', () => {
     const rows = 4000;
-    for (const seed of SEEDS.slice(0, 25)) {
+    for (const seed of SEEDS.slice(0, DRAWN)) {
       const random = randomSource(2000 + seed);
       const net = randomDag(random, 9);
       const model = beliefModelOf(engine, net);
       const joint = jointProbabilities(net);
       const drawn = countsOf(drawnStates(model, net, rows, {}), joint.length);
-      expect(chiSquare(drawn, joint, rows).z).toBeLessThan(LARGEST_Z);
+      expect(chiSquare(drawn, joint, rows).z).toBeLessThan(largestZ(2 * DRAWN));
 
       const { visible, hidden } = sides(net);
       const row = visible.map(() => random.bernoulli(0.5));
@@ -343,7 +346,9 @@ describe('random nets of up to 12 units, with connections that skip layers', () 
       const numbers = starts.map((_, place) =>
         hidden.reduce((sum, unit, bit) => sum + (states[place * units + unit]! << bit), 0),
       );
-      expect(chiSquare(countsOf(numbers, probabilities.length), probabilities, rows).z).toBeLessThan(LARGEST_Z);
+      expect(chiSquare(countsOf(numbers, probabilities.length), probabilities, rows).z).toBeLessThan(
+        largestZ(2 * DRAWN),
+      );
       stream.free();
       rowNet.free();
       model.free();

@@ -18,6 +18,7 @@ import { refusal } from '../files/refusal.js';
 import { gradientOf, meanLogLikelihood, randomField, statesOf } from '../reference/field.js';
 import { randomSource } from '../reference/random.js';
 import { modelOfField, readField } from './field-models.js';
+import { graphCount } from './random-graphs.js';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -31,7 +32,7 @@ const ONE_STEP = { epochs: 1, momentum: 0, weightCost: 0, initialBias: 'keep' } 
 describe('the exact rule', () => {
   it('steps by the gradient of the log-likelihood on random graphs', () => {
     const random = randomSource(501);
-    for (let seed = 0; seed < 100; seed++) {
+    for (let seed = 0; seed < graphCount(100); seed++) {
       const units = 3 + random.below(7);
       const visible = 1 + random.below(units);
       const field = randomField(units, seed % 3 === 0 ? 1 : 0.6, 1, 0.5, random);
@@ -62,7 +63,7 @@ describe('the exact rule', () => {
 
   it('has a gradient that finite differences of the log-likelihood agree with', () => {
     const random = randomSource(502);
-    for (let seed = 0; seed < 10; seed++) {
+    for (let seed = 0; seed < graphCount(10); seed++) {
       const field = randomField(6, 0.7, 1, 0.5, random);
       const rows = Array.from({ length: 4 }, () => Array.from({ length: 4 }, () => random.bernoulli(0.5)));
       const exact = gradientOf(field, rows);

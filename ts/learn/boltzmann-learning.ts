@@ -26,7 +26,9 @@ import { isMeasured } from './monitors.js';
 import { weighRows } from './row-weights.js';
 import { readCounts, type Schedule, scheduled, scheduledCount } from './schedule.js';
 import {
+  type CommonOption,
   type CompleteTrainerOptions,
+  commonOptionNames,
   DEFAULT_LEARNING_RATE,
   MAX_BATCH_ROWS,
   readTrainerOptions,
@@ -35,23 +37,8 @@ import {
 import { drawOrder, type Training, type TrainingLoop, type TrainingRecord } from './training.js';
 import { Updates } from './updates.js';
 
-/** Of the options of other stochastic trainers, those that make sense here. */
-const sharedNames = [
-  'epochs',
-  'batchRows',
-  'learningRate',
-  'optimiser',
-  'momentum',
-  'weightCost',
-  'l1Cost',
-  'data',
-  'initialBias',
-  'averaging',
-] as const satisfies readonly (keyof CompleteTrainerOptions)[];
-type Shared = (typeof sharedNames)[number];
-
 /** What `boltzmannLearning()` takes; everything has a default. */
-export interface BoltzmannLearningOptions extends Pick<TrainerOptions, Shared> {
+export interface BoltzmannLearningOptions extends Pick<TrainerOptions, CommonOption> {
   /** How hidden units are found given the data: `meanField` (default), `gibbs`, or `exact` with at most 25 of them. */
   readonly clamped?: 'meanField' | 'gibbs' | 'exact';
   /** Sweeps of mean field or Gibbs sampling with the data clamped, 1 to 65,000, default 10; a schedule is rounded. */
@@ -65,7 +52,7 @@ export interface BoltzmannLearningOptions extends Pick<TrainerOptions, Shared> {
 }
 
 /** The learning rule as plain data, complete. */
-export interface BoltzmannLearning extends Pick<CompleteTrainerOptions, Shared> {
+export interface BoltzmannLearning extends Pick<CompleteTrainerOptions, CommonOption> {
   readonly type: 'boltzmannLearning';
   readonly clamped: 'meanField' | 'gibbs' | 'exact';
   readonly clampedSweeps: Schedule;
@@ -79,7 +66,7 @@ const SWEEPS = { atLeast: 1, atMost: 65_000 };
 /** The learning rule with these options; throws `OPTION_INVALID`. */
 export function boltzmannLearning(options: BoltzmannLearningOptions = {}): BoltzmannLearning {
   const where = 'boltzmannLearning()';
-  refuseUnknown(where, options, ['clamped', 'clampedSweeps', 'free', 'gibbsSteps', 'chains', ...sharedNames]);
+  refuseUnknown(where, options, ['clamped', 'clampedSweeps', 'free', 'gibbsSteps', 'chains', ...commonOptionNames]);
   const { batchRows, epochs, learningRate, optimiser, momentum, weightCost, l1Cost, data, initialBias, averaging } =
     readTrainerOptions(where, options);
   const chains = options.chains ?? Math.max(2, batchRows);

@@ -31,6 +31,7 @@ import { weighRows } from './row-weights.js';
 import { readCounts, type Schedule, scheduled, scheduledCount } from './schedule.js';
 import {
   type CompleteTrainerOptions,
+  commonOptionNames,
   MAX_BATCH_ROWS,
   readTrainerOptions,
   type TrainerOptions,
@@ -40,19 +41,10 @@ import { type Pair, type Sides, type Step, type Steps, Updates } from './updates
 
 /** Options of the other trainers that this one has too. */
 const sharedNames = [
-  'epochs',
-  'batchRows',
-  'learningRate',
-  'optimiser',
-  'momentum',
-  'weightCost',
-  'l1Cost',
+  ...commonOptionNames,
   'maxNorm',
-  'data',
-  'initialBias',
   'centring',
   'sparsity',
-  'averaging',
 ] as const satisfies readonly (keyof TrainerOptions)[];
 
 type Shared = (typeof sharedNames)[number];

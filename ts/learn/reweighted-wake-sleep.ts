@@ -14,14 +14,9 @@ import { dream, driveFamilies, LogWeights, type NetLayers, recognise, settleMean
 import { freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import { withScratch } from '../runtime/allocation.js';
-import {
-  type BeliefOptions,
-  beliefOptionNames,
-  type CompleteBeliefOptions,
-  readBeliefOptions,
-} from './belief-options.js';
+import { type BeliefOptions, type CompleteBeliefOptions, readBeliefOptions } from './belief-options.js';
 import { type BeliefBatch, BeliefTraining, learnGeneration, learnRecognition } from './belief-training.js';
-import { MAX_BATCH_ROWS } from './trainer-options.js';
+import { commonOptionNames, MAX_BATCH_ROWS } from './trainer-options.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** Where the recognition net learns from. */
@@ -45,7 +40,7 @@ export interface ReweightedWakeSleep extends CompleteBeliefOptions {
 /** Reweighted wake-sleep with these options; throws `OPTION_INVALID`. */
 export function reweightedWakeSleep(options: ReweightedWakeSleepOptions = {}): ReweightedWakeSleep {
   const where = 'reweightedWakeSleep()';
-  refuseUnknown(where, options, ['particles', 'recognition', ...beliefOptionNames]);
+  refuseUnknown(where, options, ['particles', 'recognition', ...commonOptionNames]);
   const complete = readBeliefOptions(where, options);
   const particles = integer(where, 'particles', options.particles ?? 5, { atLeast: 1, atMost: MAX_BATCH_ROWS });
   const rows = complete.batchRows * (particles + 1);

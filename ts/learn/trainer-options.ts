@@ -102,6 +102,23 @@ export interface CompleteTrainerOptions {
   readonly recordEvery: number;
 }
 
+/** The names of those options that make sense for any model: no machine, energy or hidden layer is asked for. */
+export const commonOptionNames = [
+  'epochs',
+  'batchRows',
+  'learningRate',
+  'optimiser',
+  'momentum',
+  'weightCost',
+  'l1Cost',
+  'data',
+  'initialBias',
+  'averaging',
+] as const satisfies readonly (keyof CompleteTrainerOptions)[];
+
+/** One of them. */
+export type CommonOption = (typeof commonOptionNames)[number];
+
 /** The names of these options. */
 export const trainerOptionNames = [
   'epochs',

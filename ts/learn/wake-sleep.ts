@@ -8,13 +8,9 @@ import { binaryBeliefNetOf, requireRecognition } from '../graph/belief-net.js';
 import type { Graph } from '../graph/graph.js';
 import { dream, driveFamilies, LogWeights, recognise, settleMeans } from '../infer/belief-layers.js';
 import { freezeDeep, refuseUnknown } from '../options.js';
-import {
-  type BeliefOptions,
-  beliefOptionNames,
-  type CompleteBeliefOptions,
-  readBeliefOptions,
-} from './belief-options.js';
+import { type BeliefOptions, type CompleteBeliefOptions, readBeliefOptions } from './belief-options.js';
 import { BeliefTraining, learnGeneration, learnRecognition } from './belief-training.js';
+import { commonOptionNames } from './trainer-options.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** What `wakeSleep()` takes; everything has a default. */
@@ -28,7 +24,7 @@ export interface WakeSleep extends CompleteBeliefOptions {
 /** Wake-sleep with these options; throws `OPTION_INVALID`. */
 export function wakeSleep(options: WakeSleepOptions = {}): WakeSleep {
   const where = 'wakeSleep()';
-  refuseUnknown(where, options, beliefOptionNames);
+  refuseUnknown(where, options, commonOptionNames);
   return freezeDeep({ type: 'wakeSleep', ...readBeliefOptions(where, options) });
 }
 

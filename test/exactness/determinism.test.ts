@@ -264,8 +264,9 @@ describe('every trainer, with every unit type on either side', () => {
   const trainers: [string, Algorithm][] = [
     [
       'contrastiveDivergence',
-      contrastiveDivergence({ ...shared, gibbsSteps: 2, statistics: 'states', centring: true }),
+      contrastiveDivergence({ ...shared, gibbsSteps: 2, sparsity: { target: 0.1, cost: 0.1 } }),
     ],
+    ['centred divergence', contrastiveDivergence({ ...shared, gibbsSteps: 2, statistics: 'states', centring: true })],
     ['persistentContrastiveDivergence', persistentContrastiveDivergence({ ...shared, chains: 7, optimiser: 'adam' })],
     ['fastPersistentContrastiveDivergence', fastPersistentContrastiveDivergence({ ...shared, chains: 21 })],
     ['parallelTempering', parallelTempering({ ...shared, chains: 5, temperatures: 3, adaptLadder: true })],
@@ -315,6 +316,7 @@ describe('every trainer, with every unit type on either side', () => {
 
   /** What a trainer cannot do, by the code that it refuses it with; all others train. */
   const refused: Record<string, RegExp> = {
+    'centred divergence': /counts/,
     persistentContrastiveDivergence: /counts|× mean field/,
     fastPersistentContrastiveDivergence: /counts|× mean field/,
     parallelTempering: /counts|mean field|relu/,

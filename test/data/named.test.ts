@@ -87,10 +87,9 @@ describe('any idx file by its path', () => {
 describe('data that cannot be had are refused in words', () => {
   it('an unknown set or split', async () => {
     expect(dataNames()).toEqual(
-      ['mnist', 'digits-tiny', 'patches', 'patches-normalised', 'tallies', 'topics', 'bars-and-stripes'].flatMap((set) => [
-        `${set}:train`,
-        `${set}:test`,
-      ]),
+      ['mnist', 'digits-tiny', 'patches', 'patches-normalised', 'tallies', 'topics', 'bars-and-stripes'].flatMap(
+        (set) => [`${set}:train`, `${set}:test`],
+      ),
     );
     const words = ['mnist:trian', 'mnist', 'mnist:', 'cifar:train', 'constructor:train'].map((name) =>
       refusalOf(() => resolveData(name)),

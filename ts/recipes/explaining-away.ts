@@ -24,6 +24,9 @@ const [CAUSE_BIAS, EFFECT_BIAS, WEIGHT] = [-10, -20, 20];
 /** Chains, and the sweeps of each, in which draws are compared. */
 const CHAINS = 64;
 const SWEEPS = 1000;
+/** Chains of which the last states are counted, and their sweeps. */
+const ROWS = 4000;
+const ROW_SWEEPS = 100;
 
 /** The truck, the earthquake and the house that jumps. */
 export const explainingAway: Demonstration = {
@@ -70,9 +73,9 @@ function approximationsOf(engine: Engine, model: Model, seed: number): Approxima
     const options = { method: 'gibbs', seed, moves, chains: CHAINS, sweeps: SWEEPS, burnIn: 100 } as const;
     const { standardErrors, effectiveSampleSizes } = model.posterior(effect, options);
     const rows = model.sample({
-      rows: 4000,
+      rows: ROWS,
       seed,
-      sweeps: 100,
+      sweeps: ROW_SWEEPS,
       clamp: { visible: [1] },
       layer: 'h1',
       give: 'states',
@@ -117,11 +120,16 @@ function linesOf(approximations: readonly Approximation[]): string[] {
     const numbers = joint.map((share) => share.toFixed(7)).join('  ');
     const gap =
       gapNats === null
-        ? `a mean ± ${standardError!.toFixed(4)}: as sure as ${effectiveSampleSize!.toFixed(0)} independent draws (${CHAINS} chains of ${SWEEPS})`
+        ? `a mean ± ${standardError!.toFixed(4)}: as sure as ${effectiveSampleSize!.toFixed(0)} independent draws`
         : `gap ${gapNats.toFixed(4)} nats`;
     return `${name.padEnd(46)} ${numbers}  ${gap}`;
   });
-  return [header, ...lines];
+  return [
+    header,
+    ...lines,
+    '',
+    `Gibbs sampling: shares of ${ROWS} chains after ${ROW_SWEEPS} sweeps; the error is that of ${CHAINS} chains of ${SWEEPS} sweeps.`,
+  ];
 }
 
 /** Four bars for each approximation, one for each state of the causes. */

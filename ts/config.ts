@@ -140,7 +140,7 @@ const optimiser = z
 
 // The compiler sees to it that no option of an algorithm is missing here.
 const trainer = {
-  epochs: count().optional(),
+  epochs: count().nullish(),
   batchRows: count(1, 21_845).optional(),
   learningRate: rate.nullable(),
   optimiser,

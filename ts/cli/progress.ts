@@ -8,6 +8,7 @@ import { type Machine, stackOf } from '../graph/machines.js';
 import type { Algorithm } from '../learn/algorithm.js';
 import type { Run } from '../learn/run.js';
 import { scheduledCount } from '../learn/schedule.js';
+import { epochsOf } from '../learn/trainer-options.js';
 import type { Progress, TrainingRecord } from '../learn/training.js';
 import { duration, withThousands } from './output.js';
 
@@ -158,11 +159,12 @@ function workOf(graph: Graph, algorithm: Algorithm, rows: number): PhaseWork[] {
   return phases.map((phase, index) => {
     const { upper, connections } = learnedBy(graph, phase, index);
     const batchRows = 'batchRows' in phase ? Math.min(phase.batchRows, rows) : rows;
+    const batches = Math.ceil(rows / batchRows);
     const pairs = connections.reduce((sum, pair) => sum + unitsOf(graph, pair.lower) * unitsOf(graph, pair.upper), 0);
     return {
       layer: upper,
-      epochs: phase.epochs,
-      batches: Math.ceil(rows / batchRows),
+      epochs: epochsOf(phase.epochs, batches),
+      batches,
       batchRows,
       weight: pairs * batchRows * passesOf(phase),
     };

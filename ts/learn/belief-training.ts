@@ -6,7 +6,6 @@
  * The rule for states drawn from a posterior, with p what a unit's causes predict of it (Neal 1992):
  * `Δw_ji = rate · s_j (s_i − p_i)`, `Δb_i = rate · (s_i − p_i)`.
  */
-import { WakesleepError } from '../errors.js';
 import { type BeliefNet, binaryBeliefNetOf, type Family } from '../graph/belief-net.js';
 import { biasName, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
 import { type NetLayers, netLayers } from '../infer/belief-layers.js';
@@ -21,7 +20,7 @@ import type { CompleteBeliefOptions } from './belief-options.js';
 import { startVisibleBias } from './initial-bias.js';
 import { addActivity, addBounds, addReconstruction, isMeasured, recordOf } from './monitors.js';
 import { scheduled } from './schedule.js';
-import { DEFAULT_LEARNING_RATE } from './trainer-options.js';
+import { DEFAULT_LEARNING_RATE, epochsOf } from './trainer-options.js';
 import { drawOrder, type Training, type TrainingRecord } from './training.js';
 import { type Steps, Updates } from './updates.js';
 
@@ -57,6 +56,7 @@ export class BeliefTraining {
   readonly data: LayerState;
   private readonly families: readonly Family[];
   private readonly batches: number;
+  private readonly epochs: number;
   private readonly binarise: Stream;
   private readonly updates: Updates;
   private readonly averages: Averages | undefined;
@@ -76,8 +76,7 @@ export class BeliefTraining {
     this.net = binaryBeliefNetOf(graph, learned.what);
     const { generation, recognition, visible } = this.net;
     this.batches = Math.ceil(data.rows / options.batchRows);
-    if (this.batches === 0)
-      throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', { wanted: 'at least one row' });
+    this.epochs = epochsOf(options.epochs, this.batches);
     this.rows = Math.min(options.batchRows, data.rows);
     this.data = training.own(new LayerState(runtime, graph, visible, this.rows, seed, 'train'));
     this.binarise = training.own(noiseStream(runtime, seed, 'binarise', 0));
@@ -112,9 +111,9 @@ export class BeliefTraining {
 
   /** Batches from where the training stands to its end, each read into `data`. */
   *work(): Generator<BeliefBatch, void, void> {
-    const { training, options } = this;
+    const { training } = this;
     const { progress } = training;
-    while (progress.epoch < options.epochs) {
+    while (progress.epoch < this.epochs) {
       const { epoch } = progress;
       this.startedAt = performance.now();
       this.firstBatch = progress.batch;
@@ -132,7 +131,7 @@ export class BeliefTraining {
     gatherRows(this.parameters, data, training.data, { order, first, rows }, options.data, this.binarise, update);
     if (options.data === 'states') data.spreadStates();
     const done = progress.epoch * this.batches + progress.batch;
-    const share = done / Math.max(1, options.epochs * this.batches);
+    const share = done / Math.max(1, this.epochs * this.batches);
     const weights = training.data.storage.rowWeights;
     const numbers = order.words().subarray(first, first + rows);
     const rowWeights = weights === undefined ? new Float32Array() : Float32Array.from(numbers, (row) => weights[row]!);
@@ -179,12 +178,12 @@ export class BeliefTraining {
     if (progress.batch < this.batches) return undefined;
     progress.epoch += 1;
     progress.batch = 0;
-    if (progress.epoch === options.epochs) this.averages?.install();
+    if (progress.epoch === this.epochs) this.averages?.install();
     const rows = Math.min(training.data.rows, (this.batches - this.firstBatch) * options.batchRows);
     const { startedAt, net } = this;
     const connections = this.families.flatMap((family) => family.connections);
     const learned = { layer: net.generation[0]!.layer, connections };
-    return recordOf(training, learned, { epochs: options.epochs, learningRate, startedAt, rows });
+    return recordOf(training, learned, { epochs: this.epochs, learningRate, startedAt, rows });
   }
 }
 

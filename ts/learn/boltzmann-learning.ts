@@ -30,6 +30,7 @@ import {
   type CompleteTrainerOptions,
   commonOptionNames,
   DEFAULT_LEARNING_RATE,
+  epochsOf,
   MAX_BATCH_ROWS,
   readTrainerOptions,
   type TrainerOptions,
@@ -90,7 +91,7 @@ export function checkBoltzmannLearning(graph: Graph): void {
 export function* runBoltzmannLearning(training: Training, options: BoltzmannLearning): TrainingLoop {
   const work = new FieldTraining(training, options);
   const { progress } = training;
-  while (progress.epoch < options.epochs) {
+  while (progress.epoch < work.epochs) {
     work.beginEpoch();
     for (const { epoch } = progress; progress.epoch === epoch; ) {
       const batch = work.nextBatch();
@@ -124,6 +125,7 @@ class FieldTraining {
   private readonly binarise: Stream;
   private readonly order: EngineBuffer;
   private readonly batches: number;
+  readonly epochs: number;
   private readonly updates: Updates;
   private readonly averages: Averages | undefined;
   private readonly chains: FieldStates | undefined;
@@ -149,6 +151,7 @@ class FieldTraining {
     if (isNew && options.initialBias === 'data') startVisibleBias(parameters, data);
     const rows = Math.min(options.batchRows, data.rows);
     this.batches = Math.ceil(data.rows / options.batchRows);
+    this.epochs = epochsOf(options.epochs, this.batches);
     this.visible = training.own(new LayerState(runtime, graph, visible.name, rows, seed, 'train'));
     this.binarise = training.own(noiseStream(runtime, seed, 'binarise', 0));
     this.order = training.own(runtime.allocate(data.rows * 4));
@@ -201,7 +204,7 @@ class FieldTraining {
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     const shares = new Float32Array(rows).map((_, row) => (weights.length === 0 ? 1 / rows : weights[row]! / total));
     const done = progress.epoch * this.batches + progress.batch;
-    const share = done / Math.max(1, options.epochs * this.batches);
+    const share = done / Math.max(1, this.epochs * this.batches);
     const states = amongAll(visible.values(parameters.runtime), field.graph);
     return { rows: states, shares, update, epoch: progress.epoch, share };
   }
@@ -294,7 +297,7 @@ class FieldTraining {
     if (progress.batch < this.batches) return undefined;
     progress.epoch += 1;
     progress.batch = 0;
-    if (progress.epoch === options.epochs) this.averages?.install();
+    if (progress.epoch === this.epochs) this.averages?.install();
     return this.record(learningRate);
   }
 
@@ -311,7 +314,7 @@ class FieldTraining {
       phase: progress.phase,
       layer: field.graph.visible.name,
       epoch: progress.epoch,
-      epochs: options.epochs,
+      epochs: this.epochs,
       updates: progress.updates,
       learningRate,
       reconstructionError: (sums.squaredError ?? 0) / Math.max(1, sums.rows ?? 0),

@@ -8,7 +8,6 @@
  * Greedy pretraining comes first (`greedy`, `pretraining.ts`), or `centring` stands in for it (Montavon and Müller 2012).
  */
 import type { Dataset } from '../data/dataset.js';
-import { WakesleepError } from '../errors.js';
 import { type Chain, chainOf } from '../graph/deep-boltzmann.js';
 import { biasName, type Graph, layerOf, unitsOf, unsuitable } from '../graph/graph.js';
 import { refuseCounts } from '../graph/machines.js';
@@ -32,6 +31,7 @@ import { readCounts, type Schedule, scheduled, scheduledCount } from './schedule
 import {
   type CompleteTrainerOptions,
   commonOptionNames,
+  epochsOf,
   MAX_BATCH_ROWS,
   readTrainerOptions,
   type TrainerOptions,
@@ -115,10 +115,9 @@ export function* runDeepBoltzmann(training: Training, options: DeepBoltzmannLear
   const { runtime, graph } = parameters;
   const chain = checkDeepBoltzmann(graph);
   refuseMissing(data, 'Learning a deep Boltzmann machine');
-  if (data.rows === 0)
-    throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', { wanted: 'at least one row' });
   const batchRows = Math.min(options.batchRows, data.rows);
   const batches = Math.ceil(data.rows / batchRows);
+  const epochs = epochsOf(options.epochs, batches);
   const meanField = { passes: options.meanFieldPasses, damping: options.damping };
   const posterior = training.own(new LayerChain(parameters, chain, batchRows, seed, 'train'));
   const reconstruction = training.own(new LayerChain(parameters, chain, batchRows, seed, 'train'));
@@ -130,7 +129,7 @@ export function* runDeepBoltzmann(training: Training, options: DeepBoltzmannLear
   if (isFirst && options.initialBias === 'data') startVisibleBias(parameters, data);
   training.offer(() => new Map([...learning.tensors(), ...chains.tensors()]));
 
-  while (progress.epoch < options.epochs) {
+  while (progress.epoch < epochs) {
     const { epoch } = progress;
     const startedAt = performance.now();
     const firstBatch = progress.batch;
@@ -139,7 +138,7 @@ export function* runDeepBoltzmann(training: Training, options: DeepBoltzmannLear
       const update = progress.updates;
       const first = progress.batch * batchRows;
       const rows = Math.min(batchRows, data.rows - first);
-      const share = (epoch * batches + progress.batch) / Math.max(1, options.epochs * batches);
+      const share = (epoch * batches + progress.batch) / Math.max(1, epochs * batches);
 
       // Data: means of the hidden layers given the batch.
       posterior.setRows(rows);
@@ -171,9 +170,9 @@ export function* runDeepBoltzmann(training: Training, options: DeepBoltzmannLear
       }
       progress.epoch += 1;
       progress.batch = 0;
-      if (progress.epoch === options.epochs) learning.installAverages();
+      if (progress.epoch === epochs) learning.installAverages();
       const seen = Math.min(data.rows, (batches - firstBatch) * batchRows);
-      const what = { epochs: options.epochs, learningRate: step.learningRate, startedAt, rows: seen };
+      const what = { epochs, learningRate: step.learningRate, startedAt, rows: seen };
       const learned = { layer: chain.layers.at(-1)!, connections: chain.connections };
       yield recordOf(training, learned, what, (slice) => meanVariationalFreeEnergy(parameters, slice, meanField));
       break;

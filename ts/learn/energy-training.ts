@@ -3,7 +3,6 @@
  * phase, the update from two phases with every option, monitors, and the state that a checkpoint keeps. What is their own,
  * the negative phase, stands in a file for each.
  */
-import { WakesleepError } from '../errors.js';
 import { unsuitable } from '../graph/graph.js';
 import { type Machine, refuseCounts, stackOf } from '../graph/machines.js';
 import { inferLowers, inferUpper } from '../infer/drives.js';
@@ -21,7 +20,7 @@ import { MachineUpdate, type Phase, sidesOfPhase } from './machine-update.js';
 import { addActivity, addReconstruction, epochRecord, isMeasured } from './monitors.js';
 import { weighRows } from './row-weights.js';
 import { type Schedule, scheduled } from './schedule.js';
-import { type CompleteTrainerOptions, rateOf } from './trainer-options.js';
+import { type CompleteTrainerOptions, epochsOf, rateOf } from './trainer-options.js';
 import { drawOrder, type Training, type TrainingRecord } from './training.js';
 import { standardiseFromData, VarianceUpdates } from './variance.js';
 
@@ -51,6 +50,7 @@ export class EnergyTraining {
   /** The upper layer given the data. */
   readonly hidden: LayerState;
   private readonly batches: number;
+  private readonly epochs: number;
   private readonly source: Source;
   private readonly updates: MachineUpdate;
   private readonly variances: VarianceUpdates;
@@ -76,8 +76,7 @@ export class EnergyTraining {
     this.parameters = parameters;
     this.machine = stackOf(parameters.graph).machines[depth]!;
     this.batches = Math.ceil(data.rows / options.batchRows);
-    if (this.batches === 0)
-      throw new WakesleepError('DATA_INVALID', 'There are no rows to train on.', { wanted: 'at least one row' });
+    this.epochs = epochsOf(options.epochs, this.batches);
     this.rows = Math.min(options.batchRows, data.rows);
     const { data: passing, missingSweeps } = options;
     this.source = training.own(
@@ -155,9 +154,9 @@ export class EnergyTraining {
 
   /** Batches from where the training stands to its end, each with its positive phase done. */
   *work(): Generator<Batch, void, void> {
-    const { training, options } = this;
+    const { training } = this;
     const { progress } = training;
-    while (progress.epoch < options.epochs) {
+    while (progress.epoch < this.epochs) {
       const { epoch } = progress;
       this.startedAt ??= performance.now();
       drawOrder(training, this.order, epoch, progress.phase);
@@ -182,7 +181,7 @@ export class EnergyTraining {
     this.drop(hidden, update);
     if (measured) addActivity(training, hidden);
     const done = progress.epoch * this.batches + progress.batch;
-    const share = done / Math.max(1, options.epochs * this.batches);
+    const share = done / Math.max(1, this.epochs * this.batches);
     const positive = { lowers, states: true, upper: hidden };
     return { update, rows, measured, epoch: progress.epoch, share, positive, rowWeights };
   }
@@ -233,10 +232,10 @@ export class EnergyTraining {
     if (progress.batch < this.batches) return undefined;
     progress.epoch += 1;
     progress.batch = 0;
-    this.normalisability?.afterEpoch(progress.epoch, options.epochs, progress.updates);
-    if (progress.epoch === options.epochs) this.averages?.install();
-    if (progress.epoch % options.recordEvery !== 0 && progress.epoch !== options.epochs) return undefined;
-    const what = { epochs: options.epochs, learningRate, startedAt: this.startedAt!, rows: this.seen };
+    this.normalisability?.afterEpoch(progress.epoch, this.epochs, progress.updates);
+    if (progress.epoch === this.epochs) this.averages?.install();
+    if (progress.epoch % options.recordEvery !== 0 && progress.epoch !== this.epochs) return undefined;
+    const what = { epochs: this.epochs, learningRate, startedAt: this.startedAt!, rows: this.seen };
     this.startedAt = undefined;
     this.seen = 0;
     return epochRecord(training, this.machine, this.depth, what);

@@ -16,8 +16,10 @@ export type Optimiser =
 
 /** What a trainer takes; everything has a default. */
 export interface TrainerOptions {
-  /** Times that every row is seen, default 10. */
-  readonly epochs?: number;
+  /**
+   * Times that every row is seen. Default `null`: 10, or as many as make 1,000 updates, so that few rows are learned too.
+   */
+  readonly epochs?: number | null;
   /** Rows of a batch, 1 to 21,845, default 100 (the guide advises 10 to 100). */
   readonly batchRows?: number;
   /**
@@ -83,7 +85,7 @@ export interface TrainerOptions {
 
 /** The options, complete. */
 export interface CompleteTrainerOptions {
-  readonly epochs: number;
+  readonly epochs: number | null;
   readonly batchRows: number;
   readonly learningRate: Schedule | null;
   readonly optimiser: Optimiser;
@@ -163,7 +165,7 @@ export function readTrainerOptions(
     options[name] ?? defaults[name] ?? otherwise;
   const maxNorm = given('maxNorm', null);
   return {
-    epochs: integer(where, 'epochs', given('epochs', 10), { atLeast: 1 }),
+    epochs: readEpochs(where, given('epochs', null)),
     batchRows: integer(where, 'batchRows', given('batchRows', 100), { atLeast: 1, atMost: MAX_BATCH_ROWS }),
     learningRate: readRate(where, given('learningRate', null)),
     optimiser: readOptimiser(where, given('optimiser', 'momentum')),
@@ -184,6 +186,18 @@ export function readTrainerOptions(
 }
 
 const decay = { atLeast: 0, below: 1 };
+
+function readEpochs(where: string, given: number | null | undefined): number | null {
+  return given == null ? null : integer(where, 'epochs', given, { atLeast: 1 });
+}
+
+const DEFAULT_EPOCHS = 10;
+const DEFAULT_UPDATES = 1000;
+
+/** How often every row is seen: what is given, or enough for a model of few rows to be learned. */
+export function epochsOf(given: number | null, batches: number): number {
+  return given ?? Math.max(DEFAULT_EPOCHS, Math.ceil(DEFAULT_UPDATES / batches));
+}
 
 function readRate(where: string, given: Schedule | null | undefined): Schedule | null {
   return given == null ? null : readSchedule(where, 'learningRate', given, { above: 0 });

@@ -15,12 +15,21 @@ import * as z from 'zod';
 import { WakesleepError } from './errors.js';
 import { duplicateKey, valueAt } from './files/json.js';
 import { isBeliefNet } from './graph/belief-net.js';
-import { boltzmannMachine, deepBeliefNet, deepBoltzmannMachine, rbm, sigmoidBeliefNet } from './graph/constructors.js';
+import {
+  boltzmannMachine,
+  deepBeliefNet,
+  deepBoltzmannMachine,
+  network,
+  rbm,
+  sigmoidBeliefNet,
+} from './graph/constructors.js';
 import { sidesOf } from './graph/deep-boltzmann.js';
 import { type Graph, readGraph } from './graph/graph.js';
 import { labelLayerOf } from './graph/machines.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
+import type { Backpropagation } from './learn/backpropagation.js';
 import type { BoltzmannLearning } from './learn/boltzmann-learning.js';
+import type { ConjugateGradient } from './learn/conjugate-gradient.js';
 import type { ContrastiveDivergence } from './learn/contrastive-divergence.js';
 import type { DeepBoltzmannLearning } from './learn/deep-boltzmann.js';
 import type { ExactGradient } from './learn/exact-gradient.js';
@@ -35,7 +44,6 @@ import type { CompleteTrainerOptions } from './learn/trainer-options.js';
 import type { VariationalEM } from './learn/variational-em.js';
 import type { WakeSleep } from './learn/wake-sleep.js';
 import { describeValue, isPlainObject, nearestName, oneOf, refuseUnknown } from './options.js';
-import { INITIAL_WEIGHT_SCALE } from './parameters.js';
 
 // ---- The schema ----
 
@@ -65,6 +73,7 @@ const units = z.discriminatedUnion('type', [
     varianceRate: z.number().gt(0).optional().describe('A share of the learning rate; default 0.1.'),
   }),
   z.strictObject({ type: z.literal('replicatedSoftmax'), units: count(2, 65_535) }),
+  z.strictObject({ type: z.literal('tanh'), units: count(1, 65_535) }),
 ]);
 
 const model = z
@@ -82,6 +91,13 @@ const model = z
       visible: units,
       hidden: z.array(units).min(1).describe('Lowest layer first.'),
       recognition: z.boolean().optional().describe('Whether there are recognition connections; default true.'),
+    }),
+    z.strictObject({
+      type: z.literal('network'),
+      visible: units,
+      hidden: z.array(units).describe('Lowest layer first.'),
+      label: units.optional().describe('The output, compared with the labels of the rows.'),
+      reconstruction: units.optional().describe('The output, compared with the rows; in place of `label`.'),
     }),
     z.strictObject({
       type: z.literal('deepBoltzmannMachine'),
@@ -102,7 +118,7 @@ const model = z
       layers: z.array(z.strictObject({ name: z.string(), units })),
       connections: z.array(
         z.strictObject({
-          kind: z.enum(['undirected', 'tied', 'directed', 'recognition']),
+          kind: z.enum(['undirected', 'tied', 'directed', 'recognition', 'forward']),
           lower: z.string(),
           upper: z.string(),
           edges: z.strictObject({ lower: z.array(count(0)), upper: z.array(count(0)) }).optional(),
@@ -125,6 +141,7 @@ const rate = schedule(z.number().gt(0), z.number().min(0)).optional();
 const share = schedule(z.number().min(0).lt(1)).optional();
 
 const cost = z.number().min(0).optional();
+const leftOut = z.number().min(0).lt(1);
 const optimiser = z
   .union([
     z.enum(['momentum', 'nesterov', 'adam']),
@@ -233,6 +250,33 @@ const algorithm = z.discriminatedUnion('type', [
     recordEvery: count().optional(),
   } satisfies Record<keyof ExactGradient, z.ZodType>),
   z.strictObject({
+    type: z.literal('backpropagation'),
+    epochs: trainer.epochs,
+    batchRows: trainer.batchRows,
+    learningRate: rate,
+    optimiser,
+    momentum: share,
+    weightCost: cost,
+    l1Cost: cost,
+    maxNorm: trainer.maxNorm,
+    data: trainer.data,
+    averaging: trainer.averaging,
+    recordEvery: trainer.recordEvery,
+    dropout: z.union([leftOut, z.strictObject({ visible: leftOut.optional(), hidden: leftOut.optional() })]).optional(),
+    layerRates: z.array(z.number().min(0)).min(1).nullish(),
+    outputAlone: count(0).optional(),
+    patience: count().nullish(),
+  } satisfies Record<keyof Backpropagation, z.ZodType>),
+  z.strictObject({
+    type: z.literal('conjugateGradient'),
+    epochs: count().optional(),
+    batchRows: count(1, 21_845).optional(),
+    lineSearches: count(1, 1000).optional(),
+    evaluations: count(2, 1000).optional(),
+    weightCost: cost,
+    outputAlone: count(0).optional(),
+  } satisfies Record<keyof ConjugateGradient, z.ZodType>),
+  z.strictObject({
     type: z.literal('expectationMaximisation'),
     epochs: count().optional(),
     smoothing: z.number().gt(0).optional(),
@@ -330,8 +374,9 @@ export const configurationSchema = z.strictObject({
   weightScale: z
     .number()
     .min(0)
-    .default(INITIAL_WEIGHT_SCALE)
-    .describe('The standard deviation of the initial weights.'),
+    .nullable()
+    .default(null)
+    .describe('The standard deviation of the initial weights; by default what suits each connection.'),
   data,
   model,
   train: z.array(algorithm).min(1).max(1).describe('The training algorithm; one, for now.'),
@@ -501,7 +546,7 @@ export function parseConfiguration(text: string, path: string): unknown {
   throw new WakesleepError('OPTION_INVALID', `${path} has the key \`${twice}\` twice in one object.`, { where: path });
 }
 
-const constructors = { rbm, deepBeliefNet, sigmoidBeliefNet, deepBoltzmannMachine, boltzmannMachine };
+const constructors = { network, rbm, deepBeliefNet, sigmoidBeliefNet, deepBoltzmannMachine, boltzmannMachine };
 
 function graphOf(given: z.output<typeof model>): Graph {
   const { type, ...parts } = given;
@@ -654,7 +699,7 @@ function schemaAt(
   value: unknown,
   resolve = true,
 ): z.core.$ZodType | undefined {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
     return schemaAt(schema.unwrap() as z.core.$ZodType, path, value, resolve);
   }
   if (path.length === 0 && !resolve) return schema;

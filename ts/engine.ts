@@ -9,7 +9,6 @@ import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm
 import { checkTrainOptions, Run, type TrainOptions } from './learn/run.js';
 import { Model } from './model.js';
 import { finiteNumber, seed as readSeed, refuseUnknown } from './options.js';
-import { INITIAL_WEIGHT_SCALE } from './parameters.js';
 import { type LoadOptions, load as loadRuntime } from './runtime/load.js';
 import type { Runtime, RuntimeInfo } from './runtime/runtime.js';
 
@@ -17,8 +16,11 @@ import type { Runtime, RuntimeInfo } from './runtime/runtime.js';
 export interface CreateOptions {
   /** Seed of the weights and of all noise in training, 0 to 2^53 − 1; there is no default. */
   readonly seed: number;
-  /** Standard deviation of the initial weights, default 0.01 (Hinton 2010, section 8). */
-  readonly weightScale?: number;
+  /**
+   * Standard deviation of the initial weights. Default `null`: 0.01 (Hinton 2010, section 8), and `√(g/n)` for those from n
+   * units of a feed-forward network, g 2 into rectified units (He et al. 2015) and 1 into others (LeCun et al. 1998).
+   */
+  readonly weightScale?: number | null;
 }
 
 export class Engine {
@@ -42,7 +44,8 @@ export class Engine {
   create(graph: Graph, options: CreateOptions): Model {
     refuseUnknown('create()', options, ['seed', 'weightScale']);
     const seed = readSeed('create()', options.seed);
-    const scale = finiteNumber('create()', 'weightScale', options.weightScale ?? INITIAL_WEIGHT_SCALE, { atLeast: 0 });
+    const { weightScale = null } = options;
+    const scale = weightScale === null ? null : finiteNumber('create()', 'weightScale', weightScale, { atLeast: 0 });
     const model = new Model(this, readGraph('create()', graph), seed, 0);
     model.parameters.initialise(seed, scale);
     return model;

@@ -2,6 +2,7 @@
 export { compose, decompose, type TieOptions, tie, transposed } from './combine/compose.js';
 export { type Mixture, type MixtureFitOptions, type MixtureRecord, mixture } from './combine/mixture.js';
 export { product } from './combine/product.js';
+export { type AutoencoderOptions, autoencoder, type ClassifierOptions, classifier } from './combine/unfold.js';
 export { type UnrollOptions, unroll } from './combine/unroll.js';
 export { Dataset, type DatasetOptions, type SplitOptions } from './data/dataset.js';
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
@@ -16,6 +17,7 @@ export {
   boltzmannMachine,
   deepBeliefNet,
   deepBoltzmannMachine,
+  network,
   rbm,
   sigmoidBeliefNet,
 } from './graph/constructors.js';
@@ -44,10 +46,20 @@ export type {
 export type { SampleOptions } from './infer/sample.js';
 export type { Algorithm } from './learn/algorithm.js';
 export {
+  type Backpropagation,
+  type BackpropagationOptions,
+  backpropagation,
+} from './learn/backpropagation.js';
+export {
   type BoltzmannLearning,
   type BoltzmannLearningOptions,
   boltzmannLearning,
 } from './learn/boltzmann-learning.js';
+export {
+  type ConjugateGradient,
+  type ConjugateGradientOptions,
+  conjugateGradient,
+} from './learn/conjugate-gradient.js';
 export {
   type ContrastiveDivergence,
   type ContrastiveDivergenceOptions,
@@ -114,6 +126,7 @@ export { type ReluNoise, type ReluUnits, relu } from './units/relu.js';
 export { type ReplicatedSoftmaxUnits, replicatedSoftmax } from './units/replicated-softmax.js';
 export { type SoftmaxUnits, softmax } from './units/softmax.js';
 export { type SteppedSigmoidUnits, steppedSigmoid } from './units/stepped-sigmoid.js';
+export { type TanhUnits, tanh } from './units/tanh.js';
 export { type TruncatedNormalUnits, truncatedNormal } from './units/truncated-normal.js';
 export type { Check } from './verify/checks.js';
 export { type Verification, type VerifyOptions, verify } from './verify/verify.js';

@@ -9,6 +9,7 @@ import { isDeepBoltzmannMachine } from './graph/deep-boltzmann.js';
 import { fieldOf, isField } from './graph/field.js';
 import { type Graph, layerOf, unitsOf, unsuitable, visibleLayerOf } from './graph/graph.js';
 import { machineOf } from './graph/machines.js';
+import { isNetwork } from './graph/network.js';
 import { type AggregatedOptions, aggregatedPosterior, highestLayer } from './infer/aggregated.js';
 import { type Classification, classify } from './infer/classify.js';
 import { type ConditionalOptions, conditional, type FillOptions, fillMissing } from './infer/conditional.js';
@@ -20,6 +21,7 @@ import {
   readFactorialPosterior,
   reconstructByMeanField,
 } from './infer/mean-field.js';
+import { networkMeans, networkReconstructions } from './infer/network-layers.js';
 import { meansAbove, passThrough, reconstruct } from './infer/passes.js';
 import { enumeratedLogLikelihoods, type PosteriorOf, type PosteriorOptions, posterior } from './infer/posterior.js';
 import { type SampleOptions, sample } from './infer/sample.js';
@@ -128,10 +130,15 @@ export class Model {
    * highest one that the data alone determine (below the top of a net with labels). In a deep Boltzmann machine they are
    * those of the factorial posterior, found in `passes` over all layers, by default of the topmost one. In a general one they
    * are means given the row by mean field, by Gibbs sampling or exact, as `method` says, by default of the last layer; Gibbs
-   * sampling and exact means are there for deep ones of binary units too.
+   * sampling and exact means are there for deep ones of binary units too. In a feed-forward network they are what the layer
+   * passes on, by default the code of an autoencoder or the topmost hidden layer.
    */
   meanHidden(visible: Rows, options: FieldMeansOptions & FactorialPosteriorOptions = {}): Float32Array<ArrayBuffer> {
     const { layer, method = 'meanField' } = options;
+    if (isNetwork(this.graph)) {
+      refuseUnknown('meanHidden()', options, ['layer']);
+      return this.#withData(visible, (data) => networkMeans(this.parameters, data, layer));
+    }
     if (isDeepBoltzmannMachine(this.graph) && method === 'meanField') {
       refuseUnknown('meanHidden()', options, ['layer', 'method', ...factorialPosteriorNames]);
       const how = readFactorialPosterior('meanHidden()', options);
@@ -193,7 +200,7 @@ export class Model {
 
   /**
    * Means of the visible units after a pass of means to the top and back, `[rows, units]`; of a deep Boltzmann machine given
-   * the means of the factorial posterior.
+   * the means of the factorial posterior, and of an autoencoder its output.
    */
   reconstruct(visible: Rows, options: FactorialPosteriorOptions = {}): Float32Array<ArrayBuffer> {
     if (isDeepBoltzmannMachine(this.graph)) {
@@ -202,6 +209,7 @@ export class Model {
       return this.#withData(visible, (data) => reconstructByMeanField(this.parameters, data, how));
     }
     refuseUnknown('reconstruct()', options, []);
+    if (isNetwork(this.graph)) return this.#withData(visible, (data) => networkReconstructions(this.parameters, data));
     return this.#withData(visible, (data) => reconstruct(this.parameters, data));
   }
 

@@ -9,6 +9,7 @@ import {
   connectionName,
   type Graph,
   isTransposed,
+  layerOf,
   type ParameterSpec,
   parameterSpecs,
   unitsOf,
@@ -179,9 +180,13 @@ export class Parameters {
     return fingerprint([graph, ...this.specs.map(({ name }) => new Uint8Array(this.read(name).buffer))]);
   }
 
-  /** Draws the weights of every connection: normal, mean 0, standard deviation `scale`; biases stay zero. */
-  initialise(seed: number, scale: number): void {
+  /**
+   * Draws the weights of every connection: normal, mean 0, standard deviation `given` or, where that is null, what suits the
+   * connection; biases stay zero.
+   */
+  initialise(seed: number, given: number | null): void {
     this.graph.connections.forEach((connection, index) => {
+      const scale = given ?? this.initialScale(connection);
       const stream = noiseStream(this.runtime, seed, 'initial', index);
       const name = weightName(connection);
       const listed = connection.edges?.lower.length;
@@ -197,6 +202,12 @@ export class Parameters {
       });
       stream.free();
     });
+  }
+
+  private initialScale({ kind, lower, upper }: Connection): number {
+    if (kind !== 'forward') return INITIAL_WEIGHT_SCALE;
+    const { units } = layerOf(this.graph, upper);
+    return Math.sqrt((unitType(units).passes?.(units)?.gain ?? 1) / unitsOf(this.graph, lower));
   }
 
   /** Gives the memory back. */

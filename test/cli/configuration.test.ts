@@ -105,7 +105,7 @@ describe('values', () => {
     ],
     [
       'train.0.type=greddy',
-      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "deepBoltzmannLearning", "exactGradient", "expectationMaximisation", "boltzmannLearning", "wakeSleep", "reweightedWakeSleep", "monteCarloEM", "variationalEM" or "greedy"; got "greddy". Did you mean "greedy"?',
+      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "deepBoltzmannLearning", "exactGradient", "backpropagation", "conjugateGradient", "expectationMaximisation", "boltzmannLearning", "wakeSleep", "reweightedWakeSleep", "monteCarloEM", "variationalEM" or "greedy"; got "greddy". Did you mean "greedy"?',
     ],
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     [
@@ -123,7 +123,7 @@ describe('values', () => {
     ['evaluate=["heldOutError"]', '`evaluate` asks for heldOutError, which needs rows in `data.heldOut`.'],
     [
       'model={"type":"rmb"}',
-      '`model.type` must be "rbm", "deepBeliefNet", "sigmoidBeliefNet", "deepBoltzmannMachine", "boltzmannMachine" or "graph"; got "rmb". Did you mean "rbm"?',
+      '`model.type` must be "rbm", "deepBeliefNet", "sigmoidBeliefNet", "network", "deepBoltzmannMachine", "boltzmannMachine" or "graph"; got "rmb". Did you mean "rbm"?',
     ],
     ['model.top.unit=3', '`model.top` has no key `unit`; did you mean `model.top.units`?'],
     ['model.top.units=99999', '`model.top.units` must be an integer of at most 65535; got 99999.'],

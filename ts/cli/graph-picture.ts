@@ -43,6 +43,7 @@ const strokes: Readonly<Record<Connection['kind'], readonly Stroke[]>> = {
   undirected: [{ from: 'lower', arrow: false, dashed: false }],
   directed: [{ from: 'upper', arrow: true, dashed: false }],
   recognition: [{ from: 'lower', arrow: true, dashed: true }],
+  forward: [{ from: 'lower', arrow: true, dashed: false }],
   tied: [
     { from: 'upper', arrow: true, dashed: false },
     { from: 'lower', arrow: true, dashed: true },
@@ -53,6 +54,7 @@ const legends: Readonly<Record<Connection['kind'], string>> = {
   undirected: 'line: undirected',
   directed: 'arrow down: directed, from causes to effects',
   recognition: 'dashed arrow up: recognition',
+  forward: 'arrow up: forward, means passed on',
   tied: 'arrow down and dashed arrow up: tied, one matrix for both',
 };
 

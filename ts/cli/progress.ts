@@ -5,6 +5,7 @@ import { chainOf, isDeepBoltzmannMachine } from '../graph/deep-boltzmann.js';
 import type { Graph } from '../graph/graph.js';
 import { unitsOf } from '../graph/graph.js';
 import { type Machine, stackOf } from '../graph/machines.js';
+import { isNetwork } from '../graph/network.js';
 import type { Algorithm } from '../learn/algorithm.js';
 import type { Run } from '../learn/run.js';
 import { scheduledCount } from '../learn/schedule.js';
@@ -107,10 +108,19 @@ export async function showShare(title: string): Promise<{ at(share: number): voi
   return { at: (share) => bar.update(Math.floor(1000 * share), { left: left(share) }), end: () => bar.stop() };
 }
 
-function epochInWords({ layer, epoch, epochs, reconstructionError, meanActivity, timing }: TrainingRecord): string {
-  const error = `error ${reconstructionError.toPrecision(4)}`;
+function epochInWords(record: TrainingRecord): string {
+  const { layer, epoch, epochs, reconstructionError, meanActivity, timing } = record;
+  const error = record.loss === undefined ? `error ${reconstructionError.toPrecision(4)}` : missedInWords(record);
   const active = `${(100 * meanActivity).toFixed(1)} % active`;
   return `${layer}, epoch ${epoch} of ${epochs}: ${error}, ${active}, ${withThousands(timing.rowsPerSecond)} rows/s`;
+}
+
+/** What a network misses. */
+function missedInWords({ loss, errorPercent, heldOutLoss, heldOutErrorPercent }: TrainingRecord): string {
+  const inWords = (nats: number | undefined, wrong: number | undefined) =>
+    `loss ${nats!.toPrecision(4)}${wrong === undefined ? '' : `, ${wrong.toFixed(2)} % wrong`}`;
+  const held = heldOutLoss === undefined ? '' : `, held out ${inWords(heldOutLoss, heldOutErrorPercent)}`;
+  return `${inWords(loss, errorPercent)}${held}`;
 }
 
 /** Rate and time left. */
@@ -177,8 +187,8 @@ function learnedBy(graph: Graph, { type }: Algorithm, index: number): Machine {
     const { layers, connections } = chainOf(graph, 'Learning all layers');
     return { upper: layers.at(-1)!, connections };
   }
-  // All connections of a belief net or a general Boltzmann machine are learned together.
-  if (isBeliefNet(graph) || type === 'boltzmannLearning') {
+  // All connections of a network, a belief net or a general Boltzmann machine are learned together.
+  if (isNetwork(graph) || isBeliefNet(graph) || type === 'boltzmannLearning') {
     return { upper: graph.layers.at(-1)!.name, connections: graph.connections };
   }
   if (!isDeepBoltzmannMachine(graph)) return stackOf(graph).machines[index]!;

@@ -43,6 +43,14 @@ interface Label {
 
 /** The machines of a model, bottom first; throws `OPTION_INVALID`, and `GRAPH_UNSUITABLE` where it is not a stack of machines with energies. */
 export function partsOf(model: unknown, what: string): Part[] {
+  const parts = anyPartsOf(model, what);
+  const { graph, parameters } = model as Model;
+  for (const machine of stackOf(graph).machines) checkEnergies(parameters, machine, what);
+  return parts;
+}
+
+/** As `partsOf`, whether the machines have energies or not. */
+export function anyPartsOf(model: unknown, what: string): Part[] {
   if (!(model instanceof Model)) {
     const wanted = 'a model';
     throw new WakesleepError('OPTION_INVALID', `${what} takes ${wanted}; got ${describeValue(model)}.`, {
@@ -52,10 +60,7 @@ export function partsOf(model: unknown, what: string): Part[] {
     });
   }
   const { machines, label } = stackOf(model.graph);
-  return machines.map((machine) => {
-    checkEnergies(model.parameters, machine, what);
-    return partOf(model, machine, label);
-  });
+  return machines.map((machine) => partOf(model, machine, label));
 }
 
 /** The one machine of an RBM without labels; throws as `partsOf`. */

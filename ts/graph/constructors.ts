@@ -3,6 +3,7 @@ import { WakesleepError } from '../errors.js';
 import { boolean, describeValue, integer, refuseUnknown } from '../options.js';
 import { readUnits, type Units } from '../units/index.js';
 import { type Connection, type Edges, type Graph, type Layer, readGraph, unitsOf } from './graph.js';
+import { networkOf, OUTPUTS } from './network.js';
 
 /**
  * A restricted Boltzmann machine (Smolensky 1986): layers `visible` and `hidden`, joined by one undirected connection.
@@ -121,6 +122,40 @@ export function boltzmannMachine(options: {
     return found === undefined ? [] : [{ ...pair, edges: found }];
   });
   return readGraph(where, { layers, connections });
+}
+
+/**
+ * A feed-forward network: layers `visible`, `h1`, `h2`, ... and the output, which is called `label` (one softmax group, compared
+ * with the labels of the rows) or `reconstruction` (as many units as `visible`, compared with the rows themselves). Hidden
+ * units pass their means on: `bernoulli` (the logistic function), `tanh`, `gaussian` (linear) or `relu` without noise.
+ */
+export function network(options: {
+  readonly visible: Units;
+  readonly hidden: readonly Units[];
+  readonly label?: Units;
+  readonly reconstruction?: Units;
+}): Graph {
+  const where = 'network()';
+  refuseUnknown(where, options, ['visible', 'hidden', 'label', 'reconstruction']);
+  checkHidden(where, options.hidden);
+  const { label, reconstruction } = options;
+  if ((label === undefined) === (reconstruction === undefined)) {
+    const message = '`network()` takes one output, `label` or `reconstruction`.';
+    throw new WakesleepError('OPTION_INVALID', message, {
+      given: options,
+      wanted: '`label` or `reconstruction`',
+      where,
+    });
+  }
+  const output = label === undefined ? OUTPUTS.rows : OUTPUTS.labels;
+  const layers = layersOf(where, options.visible, options.hidden);
+  layers.push({ name: output, units: readUnits(`${where}.${output}`, label ?? reconstruction) });
+  const graph = readGraph(where, {
+    layers,
+    connections: pairsOf(layers).map((pair) => ({ kind: 'forward', ...pair })),
+  });
+  networkOf(graph, where);
+  return graph;
 }
 
 /** Sorts pairs of units, numbered over all layers, by the layers that they join: `lower upper` for each. */

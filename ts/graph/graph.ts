@@ -7,10 +7,12 @@
  * - `directed`: generative, from the upper layer (the cause) down to the lower one; these never go round in a circle.
  * - `recognition`: from the lower layer up; not part of the distribution, but an approximate posterior.
  * - `tied`: one matrix used upward for recognition and downward for generation, as a stack of RBMs leaves it.
+ * - `forward`: of a feed-forward network, from the lower layer up; means are passed on, and nothing is drawn.
  *
  * Parameters have names (DESIGN: files): `layers.<name>.bias`; a layer that a tied or recognition connection leads up to
  * also has `layers.<name>.recognition_bias`, used upward. Weights are `connections.<lower>-<upper>.weight`, `[upper, lower]`;
- * of directed and recognition connections `connections.<from>><to>.weight`, `[to, from]`; of `edges`, one number each.
+ * of directed, recognition and forward connections `connections.<from>><to>.weight`, `[to, from]`; of `edges`, one number each.
+ * A layer from which forward connections lead and to which none do has no bias, unless it is standardised.
  */
 import { WakesleepError } from '../errors.js';
 import { describeValue, freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
@@ -22,7 +24,7 @@ export interface Layer {
   readonly units: Units;
 }
 
-const kinds = ['undirected', 'tied', 'directed', 'recognition'] as const;
+const kinds = ['undirected', 'tied', 'directed', 'recognition', 'forward'] as const;
 
 /** One connection between two layers, named by where they stand: `lower` nearer the data. */
 export interface Connection {
@@ -132,20 +134,24 @@ function checkEdges(graph: Graph, connection: Connection, { lower, upper }: Edge
 }
 
 /**
- * The layers in an order in which every cause comes before its effects, as directed and tied connections go; layers that
+ * The layers in an order in which every cause comes before its effects, as directed, tied and forward connections go; layers that
  * nothing directs stay in the graph's order. Throws `GRAPH_UNSUITABLE` naming a connection of a circle.
  */
 export function causesFirst(graph: Graph): readonly Layer[] {
-  const causal = graph.connections.filter(({ kind }) => kind === 'directed' || kind === 'tied');
+  const causal = graph.connections.flatMap((connection) => {
+    const { kind, lower, upper } = connection;
+    if (kind === 'forward') return [{ connection, cause: lower, effect: upper }];
+    return kind === 'directed' || kind === 'tied' ? [{ connection, cause: upper, effect: lower }] : [];
+  });
   const waiting = [...graph.layers];
   const order: Layer[] = [];
   while (waiting.length > 0) {
     const free = waiting.findIndex(({ name }) =>
-      causal.every(({ lower, upper }) => lower !== name || !waiting.some((layer) => layer.name === upper)),
+      causal.every(({ cause, effect }) => effect !== name || !waiting.some((layer) => layer.name === cause)),
     );
     if (free < 0) {
       const within = (name: string) => waiting.some((layer) => layer.name === name);
-      const name = connectionName(causal.find(({ lower, upper }) => within(lower) && within(upper))!);
+      const name = connectionName(causal.find(({ cause, effect }) => within(cause) && within(effect))!.connection);
       throw unsuitable(`The directed connections go round in a circle, of which \`${name}\` is a part.`, name);
     }
     order.push(...waiting.splice(free, 1));
@@ -218,10 +224,10 @@ export function unsuitable(message: string, where: string): WakesleepError {
   return new WakesleepError('GRAPH_UNSUITABLE', message, { where });
 }
 
-/** `visible-hidden`; of directed connections `hidden>visible`, of recognition ones `visible>hidden`. */
+/** `visible-hidden`; of directed connections `hidden>visible`, of recognition and forward ones `visible>hidden`. */
 export function connectionName({ kind, lower, upper }: Connection): string {
   if (kind === 'directed') return `${upper}>${lower}`;
-  return kind === 'recognition' ? `${lower}>${upper}` : `${lower}-${upper}`;
+  return kind === 'recognition' || kind === 'forward' ? `${lower}>${upper}` : `${lower}-${upper}`;
 }
 
 /** The layer of a name. */
@@ -254,6 +260,12 @@ export function hasRecognitionBias(graph: Graph, name: string): boolean {
 /** The name of the bias that a layer's units use when driven from below. */
 export function upwardBiasName(graph: Graph, layer: string): string {
   return hasRecognitionBias(graph, layer) ? `layers.${layer}.recognition_bias` : biasName(layer);
+}
+
+/** Whether a layer needs biases: not one that only feeds a network. */
+function hasBias({ connections }: Graph, name: string): boolean {
+  const around = connections.filter(({ lower, upper }) => lower === name || upper === name);
+  return around.length === 0 || around.some(({ kind, upper }) => kind !== 'forward' || upper === name);
 }
 
 /** The name of a layer's bias. */
@@ -293,6 +305,7 @@ export function parameterSpecs(graph: Graph): ParameterSpec[] {
     const shape = [unitsOf(graph, name)];
     const own = { name: biasName(name), shape };
     const more = deviationNames(graph, name).map((of) => ({ name: of, shape }));
+    if (more.length === 0 && !hasBias(graph, name)) return [];
     return hasRecognitionBias(graph, name) ? [own, { name: upwardBiasName(graph, name), shape }] : [own, ...more];
   });
   const weights = graph.connections.map((connection) => ({

@@ -7,6 +7,7 @@
 import { type Units, unitType } from '../units/index.js';
 import { isBeliefNet } from './belief-net.js';
 import { type Connection, connectionName, type Graph, layerOf, unsuitable, visibleLayerOf } from './graph.js';
+import { isNetwork, OUTPUTS } from './network.js';
 
 /** One upper layer and the connections down from it, in the graph's order. */
 export interface Machine {
@@ -66,6 +67,7 @@ export function visibleUnitsOf(graph: Graph): Units {
 /** The layer that holds labels: the one beside the visible layer that nothing leads up to; undefined where there is none, as in belief nets. */
 export function labelLayerOf(graph: Graph): string | undefined {
   const { layers, connections } = graph;
+  if (isNetwork(graph)) return layers.find(({ name }) => name === OUTPUTS.labels)?.name;
   const bottoms = layers.map(({ name }) => name).filter((name) => connections.every(({ upper }) => upper !== name));
   return bottoms.length === 2 && !isBeliefNet(graph) ? bottoms[1] : undefined;
 }

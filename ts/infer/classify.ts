@@ -1,15 +1,17 @@
 /**
- * Classification by free energy: with the label units clamped to each class in turn, the probability of a class is
+ * Classification: by a feed-forward network, whose softmax output it is, or by free energy: with the label units clamped to each class in turn, the probability of a class is
  * proportional to `e^−F`, exactly, given the activity of the layer beside the labels (Hinton, Osindero and Teh 2006).
  */
 import type { Dataset } from '../data/dataset.js';
-import { biasName, layerOf, unsuitable, upwardBiasName, weightName } from '../graph/graph.js';
+import { biasName, layerOf, unitsOf, unsuitable, upwardBiasName, weightName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
+import { isNetwork, networkOf } from '../graph/network.js';
 import { checkEnergies } from '../likelihood/free-energy.js';
 import type { Parameters } from '../parameters.js';
 import { withScratch } from '../runtime/allocation.js';
 import { withBlocks } from './blocks.js';
 import { upwardDrives } from './drives.js';
+import { networkMeans } from './network-layers.js';
 
 /** What `classify` gives. */
 export interface Classification {
@@ -22,6 +24,22 @@ export interface Classification {
 
 /** Classifies rows; throws `GRAPH_UNSUITABLE` where the graph has no layer of labels. */
 export function classify(parameters: Parameters, data: Dataset): Classification {
+  const { graph } = parameters;
+  const { probabilities, classes } = isNetwork(graph) ? byNetwork(parameters, data) : byFreeEnergy(parameters, data);
+  const labels = Uint8Array.from({ length: data.rows }, (_, row) => likeliest(probabilities, row * classes, classes));
+  return { labels, probabilities, classes };
+}
+
+/** What the output units of a network say. */
+function byNetwork(parameters: Parameters, data: Dataset): Omit<Classification, 'labels'> {
+  const { target, output } = networkOf(parameters.graph, 'Classification');
+  if (target !== 'labels')
+    throw unsuitable(`Classification needs an output called \`label\`; the network's is \`${output}\`.`, output);
+  const means = networkMeans(parameters, data, output);
+  return { probabilities: Float64Array.from(means), classes: unitsOf(parameters.graph, output) };
+}
+
+function byFreeEnergy(parameters: Parameters, data: Dataset): Omit<Classification, 'labels'> {
   const { graph, runtime } = parameters;
   const { label, machines } = stackOf(graph);
   if (label === undefined)
@@ -51,14 +69,14 @@ export function classify(parameters: Parameters, data: Dataset): Classification 
     if (data.rows > 0) runtime.kernels.normaliseRows(scratch.handle, classes);
     probabilities.set(scratch.doubles().subarray(0, probabilities.length));
   });
-  const labels = Uint8Array.from({ length: data.rows }, (_, row) => likeliest(probabilities, row * classes, classes));
-  return { labels, probabilities, classes };
+  return { probabilities, classes };
 }
 
-function likeliest(probabilities: Float64Array, first: number, classes: number): number {
+/** The place, from 0, of the largest of `count` numbers from `first` on, the first of equals. */
+export function likeliest(values: ArrayLike<number>, first: number, count: number): number {
   let best = 0;
-  for (let unit = 1; unit < classes; unit += 1) {
-    if (probabilities[first + unit]! > probabilities[first + best]!) best = unit;
+  for (let place = 1; place < count; place += 1) {
+    if (values[first + place]! > values[first + best]!) best = place;
   }
   return best;
 }

@@ -165,6 +165,12 @@ export class LayerState {
     this.activity.dropUnits(keep, draw);
   }
 
+  /** As `dropUnits`, and those that stay become `1 / keep` times as large: the mean over draws is what was there. */
+  dropUnitsScaled(keep: number, draw: Stream): void {
+    this.activity.dropUnits(keep, draw);
+    this.activity.scale(1 / keep);
+  }
+
   /** Takes values from outside, `[rows, units]`, and lists what is not zero. */
   write(runtime: Runtime, values: Float32Array): void {
     withFloats(runtime, values, (held) => {

@@ -195,7 +195,7 @@ function rangeInWords({ least, most, integers }: Range): string {
 }
 
 /** Refuses labels that do not fit the layer that is to hold them. */
-function checkLabels(graph: Graph, label: string, data: Dataset): void {
+export function checkLabels(graph: Graph, label: string, data: Dataset): void {
   const { units } = layerOf(graph, label);
   const wanted = unitType(units).units(units);
   if (data.classes === 0) {

@@ -3,12 +3,19 @@ import { WakesleepError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { machineOf } from '../graph/machines.js';
 import { isPlainObject, nearestName } from '../options.js';
+import { type Backpropagation, backpropagation, checkBackpropagation, runBackpropagation } from './backpropagation.js';
 import {
   type BoltzmannLearning,
   boltzmannLearning,
   checkBoltzmannLearning,
   runBoltzmannLearning,
 } from './boltzmann-learning.js';
+import {
+  type ConjugateGradient,
+  checkConjugateGradient,
+  conjugateGradient,
+  runConjugateGradient,
+} from './conjugate-gradient.js';
 import {
   checkDeepBoltzmann,
   type DeepBoltzmannLearning,
@@ -46,7 +53,9 @@ export type Algorithm =
   | WakeSleep
   | ReweightedWakeSleep
   | MonteCarloEM
-  | VariationalEM;
+  | VariationalEM
+  | Backpropagation
+  | ConjugateGradient;
 
 /** What an algorithm's type must answer. */
 interface AlgorithmType<A extends Algorithm> {
@@ -105,6 +114,16 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
   wakeSleep: { read: wakeSleep, check: checkWakeSleep, run: runWakeSleep },
   reweightedWakeSleep: { read: reweightedWakeSleep, check: checkReweightedWakeSleep, run: runReweightedWakeSleep },
   monteCarloEM: { read: monteCarloEM, check: checkMonteCarloEM, run: runMonteCarloEM },
+  backpropagation: {
+    read: backpropagation,
+    check: (graph, algorithm) => void checkBackpropagation(graph, algorithm),
+    run: runBackpropagation,
+  },
+  conjugateGradient: {
+    read: conjugateGradient,
+    check: (graph) => void checkConjugateGradient(graph),
+    run: runConjugateGradient,
+  },
   variationalEM: { read: variationalEM, check: checkVariationalEM, run: runVariationalEM },
 };
 

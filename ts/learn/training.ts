@@ -36,7 +36,7 @@ export interface TrainingRecord {
   /** Updates of the model's parameters so far. */
   readonly updates: number;
   readonly learningRate: number;
-  /** Squared error of the reconstruction's means, summed over a row's units, mean over rows; every tenth batch. */
+  /** Squared error of the reconstruction's means (of a network, its outputs), summed over a row's units, mean over rows; every tenth batch. */
   readonly reconstructionError: number;
   /** Share of the upper units that are on, mean over rows and units; every tenth batch. */
   readonly meanActivity: number;
@@ -55,6 +55,13 @@ export interface TrainingRecord {
   readonly gapToOptimum?: number | null;
   /** Of parallel tempering: the share of swaps that were done between each place of the ladder and the next. */
   readonly swapRates?: readonly number[];
+  /** Of networks: the mean loss of training rows, every tenth batch, with what dropout leaves; nats, or half the squared error. */
+  readonly loss?: number;
+  /** Of networks with labels: of those rows, how many of 100 are not given their label. */
+  readonly errorPercent?: number;
+  /** Of networks with held-out rows: the same of all of these, with whole layers. */
+  readonly heldOutLoss?: number;
+  readonly heldOutErrorPercent?: number;
   /** Of belief nets: mean lower bound of the log-likelihood of training rows, nats; every tenth batch. */
   readonly boundNats?: number;
   readonly timing: { readonly seconds: number; readonly rowsPerSecond: number };

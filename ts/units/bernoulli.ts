@@ -44,5 +44,6 @@ export const bernoulliType: UnitType<BernoulliUnits> = {
     ],
     resized: (spec, units) => ({ ...spec, units }),
   },
+  passes: () => ({ hidden: true, loss: 'logistic' }),
   describe: (spec) => `${spec.units} ${spec.meanField ? 'mean-field logistic' : 'binary'} units`,
 };

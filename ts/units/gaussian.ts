@@ -74,6 +74,8 @@ export const gaussianType: UnitType<GaussianUnits> = {
   rateShare: 0.1,
   needsNoise: true,
   continuous: { least: Number.NEGATIVE_INFINITY, resized: (spec, units) => ({ ...spec, units }) },
+  passes: ({ variance, standardise }) =>
+    variance === 1 && !standardise ? { hidden: true, loss: 'squared' } : undefined,
   describe: (spec) => `${spec.units} Gaussian units`,
 };
 

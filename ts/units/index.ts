@@ -8,6 +8,7 @@ import { type ReluUnits, reluType } from './relu.js';
 import { type ReplicatedSoftmaxUnits, replicatedSoftmaxType } from './replicated-softmax.js';
 import { type SoftmaxUnits, softmaxType } from './softmax.js';
 import { type SteppedSigmoidUnits, steppedSigmoidType } from './stepped-sigmoid.js';
+import { type TanhUnits, tanhType } from './tanh.js';
 import { type TruncatedNormalUnits, truncatedNormalType } from './truncated-normal.js';
 import type { UnitSpec, UnitType } from './unit.js';
 
@@ -20,6 +21,7 @@ export type Units =
   | ReluUnits
   | TruncatedNormalUnits
   | GaussianUnits
+  | TanhUnits
   | ReplicatedSoftmaxUnits;
 
 /** Each type reads only its own plain data, which `unitType` makes sure of. */
@@ -31,6 +33,7 @@ const types = [
   reluType,
   truncatedNormalType,
   gaussianType,
+  tanhType,
   replicatedSoftmaxType,
 ] as unknown as readonly UnitType[];
 

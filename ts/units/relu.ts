@@ -46,5 +46,7 @@ export const reluType: UnitType<ReluUnits> = {
   initialBias: (_, mean) => ({ bias: mean }),
   // States without an upper end make steps larger (Hinton 2010, section 13.2).
   rateShare: 0.1,
+  withoutNoise: (spec) => ({ ...spec, noise: 'none' }),
+  passes: (spec) => (spec.noise === 'none' ? { hidden: true, gain: 2 } : undefined),
   describe: (spec) => `${spec.units} rectified units`,
 };

@@ -42,5 +42,6 @@ export const softmaxType: UnitType<SoftmaxUnits> = {
       })),
     resized: (spec, groups) => ({ ...spec, groups }),
   },
+  passes: ({ groups }) => (groups === 1 ? { hidden: false, loss: 'softmax' } : undefined),
   describe: (spec) => (spec.groups === 1 ? `one of ${spec.size}` : `${spec.groups} groups, each one of ${spec.size}`),
 };

@@ -30,6 +30,19 @@ export interface Deviation {
   readonly rate: number;
 }
 
+/** What units do in a feed-forward network. */
+export interface Passes {
+  /** Whether means have slopes, so that errors go back through such a layer. */
+  readonly hidden: boolean;
+  /**
+   * The loss of which `target − mean` is minus the slope by the total input, for a layer that is the output: cross-entropy
+   * over a softmax group or over independent binary units, or half the squared error. Absent where it cannot be the output.
+   */
+  readonly loss?: 'softmax' | 'logistic' | 'squared';
+  /** The variance of initial weights from n units is this over n; default 1. */
+  readonly gain?: number;
+}
+
 /** Units whose states can be listed. */
 export interface Finite<Spec> {
   /** The states of one unit or group, and the logarithm of each one's base measure. */
@@ -73,6 +86,10 @@ export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   groupUnits?(spec: Spec): number;
   /** Whether a row's states are counts that sum to a length of its own, by which biases above are multiplied. */
   countsDraws?: boolean;
+  /** The same units without noise, where means of noisy ones have no slope that errors could go back by. */
+  withoutNoise?(spec: Spec): Spec;
+  /** How such a layer stands in a feed-forward network, by its means; absent where it cannot. */
+  passes?(spec: Spec): Passes | undefined;
   /** Whether the bias is the mean of a normal density, `(v − b)² / 2σ²`, and what is known of σ; absent otherwise. */
   deviation?(spec: Spec): Deviation;
   /** How states are listed, where there are few. */

@@ -475,6 +475,22 @@ impl Activity {
         });
     }
 
+    /// Multiplies values, and the states that are listed as reals.
+    pub fn scale(&mut self, pool: &Pool, factor: f32) {
+        let (lists, apart) = (self.lists, self.states_are_apart);
+        let parts = self.parts_of(lists, apart);
+        parts.each_row(pool, &|_, row| {
+            for values in row.values.iter_mut().chain(row.states.iter_mut()) {
+                *values = values.scale(factor);
+            }
+            if lists == Lists::Reals {
+                for value in &mut row.reals[..*row.count as usize] {
+                    *value *= factor;
+                }
+            }
+        });
+    }
+
     fn check_order(&self, order: &[u32], elements: usize) {
         assert!(order.len() == self.rows);
         // A product of row and units could wrap where addresses have 32 bits.

@@ -9,6 +9,7 @@ pub mod field;
 pub mod lanes;
 pub mod logistic;
 pub mod memory;
+pub mod network;
 pub mod normalisable;
 pub mod propagate;
 pub mod pseudo;

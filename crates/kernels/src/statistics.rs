@@ -3,7 +3,7 @@
 //! The contract: the statistic of a weight starts at +0 and adds, for cases r in ascending order,
 //! `(v0_r · h0_r) − (v1_r · h1_r)`: two products, a difference and a sum, each rounded to f32. Index 0 is the positive
 //! phase (data), 1 the negative one (reconstruction). A case in which `v0` and `v1` are both zero may be left out; where
-//! one phase has fewer rows, its further ones are zero. Rows that are weighed have their `h` multiplied first. Corrections
+//! one phase has fewer rows, its further ones are zero, and where the negative one has none, only products are added. Rows that are weighed have their `h` multiplied first. Corrections
 //! of rank one, `a_i · B_j`, are added in turn. Then, with `rows` those of the positive phase,
 //!
 //! `gradient = statistic · (1 / rows) − cost · w − lasso · sign(w)`, and the rule (`Rule`) takes a step; by default
@@ -200,6 +200,7 @@ impl Learner {
         assert!(positive.upper.units() == self.upper && negative.upper.units() == self.upper);
         assert!(weights.lower() == self.lower && weights.upper() == self.upper);
         let form = choose_form(&positive, &negative);
+        let single = negative.lower.rows() == 0;
         match form {
             Form::Ones => self.list_cases::<false>(pool, positive.lower, negative.lower),
             Form::Reals => {
@@ -208,7 +209,11 @@ impl Learner {
             }
             Form::Dense => {
                 self.begin_pairs()?;
-                self.pair_all_cases(pool, cases, [&positive, &negative]);
+                if single {
+                    self.turn_cases(pool, cases, &positive);
+                } else {
+                    self.pair_all_cases(pool, cases, [&positive, &negative]);
+                }
             }
         }
         let finite = AtomicBool::new(true);
@@ -244,9 +249,13 @@ impl Learner {
                     (Form::Ones, true) => pass.ones::<2>(2 * task),
                     (Form::Ones, false) => pass.ones::<1>(2 * task),
                     (_, two) => {
-                        (2 * task..2 * task + 1 + usize::from(two)).for_each(|panel| match form {
-                            Form::Reals => pass.reals(panel),
-                            _ => pass.dense(panel),
+                        (2 * task..2 * task + 1 + usize::from(two)).for_each(|panel| {
+                            match (form, single) {
+                                (Form::Reals, false) => pass.reals(panel),
+                                (Form::Reals, true) => pass.reals_of_one_phase(panel),
+                                (_, false) => pass.dense(panel),
+                                (_, true) => pass.dense_of_one_phase(panel),
+                            }
                         })
                     }
                 },
@@ -357,6 +366,23 @@ impl Learner {
         });
     }
 
+    /// For each lower unit its value in every case, of one phase whose rows are whole.
+    fn turn_cases(&mut self, pool: &Pool, cases: usize, phase: &Phase) {
+        let (lower, capacity) = (self.lower, self.capacity);
+        let values = Disjoint::new(self.pairs.as_flattened_mut());
+        pool.each(lower.div_ceil(LISTED_TOGETHER), &|task| {
+            let units = task * LISTED_TOGETHER..lower.min((task + 1) * LISTED_TOGETHER);
+            // SAFETY: each task has its own block of units.
+            let values = unsafe { values.take(units.start * capacity..units.end * capacity) };
+            for case in 0..cases {
+                let row = &phase.lower.plane_row(case, phase.read)[units.clone()];
+                for (place, &value) in values[case..].iter_mut().step_by(capacity).zip(row) {
+                    *place = value;
+                }
+            }
+        });
+    }
+
     /// For each lower unit both its values in every case, each phase in the form that it is to be read in.
     fn pair_all_cases(&mut self, pool: &Pool, cases: usize, phases: [&Phase; 2]) {
         let (lower, capacity) = (self.lower, self.capacity);
@@ -447,6 +473,15 @@ enum Form {
 
 /// The fastest form for what is to be read. Lists of ones have no plane to be read from instead; lists of reals do.
 fn choose_form(positive: &Phase, negative: &Phase) -> Form {
+    if negative.lower.rows() == 0 {
+        let listed = positive.lower.listed() as f32;
+        let all = (positive.lower.rows() * positive.lower.units()) as f32;
+        return match lists_to_read(positive) {
+            Lists::Ones => Form::Ones,
+            Lists::Reals if listed <= DENSE_SHARE * all => Form::Reals,
+            _ => Form::Dense,
+        };
+    }
     match (lists_to_read(positive), lists_to_read(negative)) {
         (Lists::Ones, Lists::Ones) => Form::Ones,
         (Lists::Dense, _) | (_, Lists::Dense) => Form::Dense,
@@ -528,6 +563,50 @@ impl Pass<'_> {
             }
             [[sum]]
         });
+    }
+
+    /// Mostly-zero real lower units of one phase.
+    fn reals_of_one_phase(&self, panel: usize) {
+        let terms = self.terms_of_one_phase(panel);
+        self.update.panels::<1, 1>(panel, |unit| {
+            let list = unit * self.capacity..unit * self.capacity + usize::from(self.counts[unit]);
+            let mut sum = Line::ZERO;
+            for (&row, &[x, _]) in self.entries[list.clone()].iter().zip(&self.pairs[list]) {
+                // SAFETY: entries are below `cases` by construction.
+                let term = unsafe { *terms.get_unchecked(usize::from(row)) };
+                sum = sum.add(term.scale(x));
+            }
+            [[sum]]
+        });
+    }
+
+    /// Every case of every lower unit of one phase; two units at once share the lines of the upper units.
+    fn dense_of_one_phase(&self, panel: usize) {
+        let terms = self.terms_of_one_phase(panel);
+        let values = self.pairs.as_flattened();
+        let of_unit = |unit: usize| &values[unit * self.capacity..][..self.cases];
+        self.update.panels::<1, 2>(panel, |first| {
+            // Beyond the last unit it stands in, and its sum is not used.
+            let second = self.update.lower.min(first + 2) - 1;
+            let (mut a, mut b) = (Line::ZERO, Line::ZERO);
+            for ((&line, &x), &y) in terms.iter().zip(of_unit(first)).zip(of_unit(second)) {
+                let [x, y] = [x, y].map(F32x4::splat);
+                a = a.zip(line, |sum, term| sum.add(term.mul(x)));
+                b = b.zip(line, |sum, term| sum.add(term.mul(y)));
+            }
+            [[a], [b]]
+        });
+    }
+
+    /// A panel's lines of the upper units, case after case, of the positive phase.
+    fn terms_of_one_phase(&self, panel: usize) -> &[Line] {
+        let room = panel * 3 * self.capacity;
+        // SAFETY: each panel is visited by one task.
+        let terms = unsafe { self.terms.take(room..room + self.cases) };
+        for (case, term) in terms.iter_mut().enumerate() {
+            *term = upper_line(self.positive.upper, case, panel);
+        }
+        terms
     }
 
     /// Every case of every lower unit; `DENSE_UNITS` at once share the lines of the upper units.

@@ -93,6 +93,20 @@ impl Weights {
         });
     }
 
+    /// `self ← kept · self + factor · other`.
+    pub fn mix(&mut self, pool: &Pool, kept: f32, other: &Weights, factor: f32) {
+        self.combine(pool, [other, other], |own, a, _| {
+            own.scale(kept).add(a.scale(factor))
+        });
+    }
+
+    /// `Σ w · w′`, each product and sum in f64, in the order of the layout.
+    pub fn dot(&self, other: &Weights) -> f64 {
+        assert!((self.lower, self.upper) == (other.lower, other.upper));
+        let pairs = floats(&self.forward).iter().zip(floats(&other.forward));
+        total(pairs.map(|(&a, &b)| f64::from(a) * f64::from(b)))
+    }
+
     /// `self ← a + b`.
     pub fn set_sum(&mut self, pool: &Pool, a: &Weights, b: &Weights) {
         self.combine(pool, [a, b], |_, a, b| a.add(b));

@@ -52,6 +52,7 @@ fn kind(code: u32, size: usize) -> Kind {
         7 => Kind::ReplicatedSoftmax {
             length: size as u32,
         },
+        8 => Kind::Tanh,
         _ => panic!("unit kind {code}"),
     }
 }
@@ -516,6 +517,46 @@ impl Activity {
         .is_some()
     }
 
+    /// Multiplies values, and the states that are listed as reals.
+    pub fn scale(&mut self, factor: f32) {
+        with_pool(|pool| self.0.scale(pool, factor));
+    }
+
+    /// `self = targets − outputs`, the targets as they are to be read. False where memory is out.
+    #[wasm_bindgen(js_name = subtractOutputs)]
+    pub fn subtract_outputs(
+        &mut self,
+        targets: &Activity,
+        lists: bool,
+        outputs: &Activity,
+    ) -> bool {
+        let targets = (&targets.0, read(lists));
+        kernels::network::subtract_outputs(&mut self.0, targets, &outputs.0).is_some()
+    }
+
+    /// Multiplies errors by the slopes of a kind's means, given as what those were: `1 / keep` times as large where units have
+    /// been dropped.
+    #[wasm_bindgen(js_name = multiplyBySlopes)]
+    pub fn multiply_by_slopes(
+        &mut self,
+        outputs: &Activity,
+        kind_code: u32,
+        size: usize,
+        keep: f32,
+    ) {
+        let kind = kind(kind_code, size);
+        with_pool(|pool| {
+            kernels::network::multiply_by_slopes(pool, &mut self.0, &outputs.0, kind, keep);
+        });
+    }
+
+    /// The cross-entropy of these values, as means of units, with targets as they are to be read, nats; `independent` where no
+    /// unit depends on another.
+    #[wasm_bindgen(js_name = crossEntropy)]
+    pub fn cross_entropy(&self, targets: &Activity, lists: bool, independent: bool) -> f64 {
+        kernels::network::cross_entropy((&targets.0, read(lists)), &self.0, independent)
+    }
+
     /// Turns units off that are dropped: each stays with probability `keep`.
     #[wasm_bindgen(js_name = dropUnits)]
     pub fn drop_units(&mut self, keep: f32, stream: &Stream) {
@@ -653,6 +694,16 @@ impl Weights {
     #[wasm_bindgen(js_name = setSum)]
     pub fn set_sum(&mut self, a: &Weights, b: &Weights) {
         with_pool(|pool| self.0.set_sum(pool, &a.0, &b.0));
+    }
+
+    /// `self = kept · self + factor · other`.
+    pub fn mix(&mut self, kept: f32, other: &Weights, factor: f32) {
+        with_pool(|pool| self.0.mix(pool, kept, &other.0, factor));
+    }
+
+    /// `Σ w · w′`, in f64.
+    pub fn dot(&self, other: &Weights) -> f64 {
+        self.0.dot(&other.0)
     }
 
     /// Shortens the weights into each upper unit to at most `limit`.

@@ -5,7 +5,7 @@
 //!
 //! Most types are families, `p(s | x) = m(s) · e^(x s − Λ(x))`: a base measure m over what states there are, and the
 //! log-partition Λ, whose slope is the mean. Energies and exact sums need no more of a type than these two. The noisy
-//! rectified unit is no family, only a sampler: it has no m and no Λ.
+//! rectified unit is no family, only a sampler, and the tanh unit not even that: they have no m and no Λ.
 
 pub mod bernoulli;
 pub mod binomial;
@@ -14,6 +14,7 @@ pub mod relu;
 pub mod replicated_softmax;
 pub mod softmax;
 pub mod stepped_sigmoid;
+pub mod tanh;
 pub mod truncated_normal;
 pub mod variance;
 
@@ -42,6 +43,7 @@ pub enum Kind {
     },
     TruncatedNormal,
     Gaussian,
+    Tanh,
     /// `length` is how many draws a row makes that does not say so itself.
     ReplicatedSoftmax {
         length: u32,
@@ -111,6 +113,7 @@ fn settle_real(kind: Kind, index: usize, row: Row<'_>, keep: Keep, draw: Option<
         Kind::Relu { noise } => relu::settle(index, row, noise, keep, draw),
         Kind::TruncatedNormal => truncated_normal::settle(index, row, keep, draw),
         Kind::Gaussian => gaussian::settle(index, row, keep, draw),
+        Kind::Tanh => tanh::settle(row, keep),
         Kind::ReplicatedSoftmax { length } => {
             replicated_softmax::settle(index, row, length, keep, draw);
         }
@@ -177,7 +180,7 @@ impl Kind {
             Kind::Softmax { .. } => softmax::log_partition_f64(x),
             Kind::Binomial { copies } => f64::from(copies) * bernoulli::log_partition_f64(x[0]),
             Kind::SteppedSigmoid { copies } => stepped_sigmoid::log_partition(x[0], copies),
-            Kind::Relu { .. } => f64::NAN,
+            Kind::Relu { .. } | Kind::Tanh => f64::NAN,
             Kind::TruncatedNormal => truncated_normal::log_partition(x[0]),
             Kind::Gaussian => gaussian::log_partition(x[0]),
             Kind::ReplicatedSoftmax { length } => f64::from(length) * softmax::log_partition_f64(x),
@@ -198,6 +201,7 @@ impl Kind {
             Kind::Relu { noise } => means[0] = scale * relu::mean(x[0], noise),
             Kind::TruncatedNormal => means[0] = scale * truncated_normal::mean(x[0]),
             Kind::Gaussian => means[0] = scale * x[0],
+            Kind::Tanh => means[0] = scale * libm::tanh(x[0]),
             Kind::ReplicatedSoftmax { length } => {
                 softmax::means_f64(x, scale * f64::from(length), means);
             }
@@ -212,7 +216,7 @@ impl Kind {
             Kind::Bernoulli | Kind::Softmax { .. } => 0.0,
             Kind::Binomial { copies } => each(&|s| binomial::log_base(s, copies)),
             Kind::SteppedSigmoid { copies } => each(&|s| stepped_sigmoid::log_base(s, copies)),
-            Kind::Relu { .. } => f64::NAN,
+            Kind::Relu { .. } | Kind::Tanh => f64::NAN,
             Kind::TruncatedNormal | Kind::Gaussian => each(&|s| -0.5 * s * s),
             Kind::ReplicatedSoftmax { .. } => replicated_softmax::log_base(states),
         }

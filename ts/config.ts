@@ -654,7 +654,7 @@ function schemaAt(
   value: unknown,
   resolve = true,
 ): z.core.$ZodType | undefined {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) {
     return schemaAt(schema.unwrap() as z.core.$ZodType, path, value, resolve);
   }
   if (path.length === 0 && !resolve) return schema;

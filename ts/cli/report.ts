@@ -1,9 +1,11 @@
 /** The last lines of a run: what was reached, where the pictures are, and what to try next. */
+import type { Graph } from '../graph/graph.js';
+import { labelLayerOf } from '../graph/machines.js';
 import { duration, type Output, withThousands } from './output.js';
 import type { RunDescription, RunFolder } from './run-folder.js';
 
 /** Says what a finished run reached. */
-export function reportRun(folder: RunFolder, description: RunDescription, output: Output): void {
+export function reportRun(folder: RunFolder, graph: Graph, description: RunDescription, output: Output): void {
   const { evaluation = {}, seconds, model, pictures = [], configuration } = description;
   output.object({ type: 'finished', out: folder.path, model, evaluation, seconds, pictures });
   const { testErrorPercent, testErrors, testRows, heldOutErrorPercent } = evaluation;
@@ -56,7 +58,6 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
     output.line('Generated              none: chains of this model grow beyond all numbers');
   }
   output.line(`Pictures               ${pictures.map((name) => folder.shown(name)).join(', ')}`);
-  const labelled = configuration.model.type === 'deepBeliefNet' && configuration.model.label !== undefined;
-  const clamp = labelled ? ' --clamp label=3 --out threes.png' : ' --out samples.png';
+  const clamp = labelLayerOf(graph) !== undefined ? ' --clamp label=3 --out threes.png' : ' --out samples.png';
   output.line(`Try next               npx wakesleep sample ${folder.modelPath}${clamp}`);
 }

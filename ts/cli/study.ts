@@ -7,13 +7,14 @@
  *     summary.svg     the comparison as a plot
  *
  * A variant is finished when its own run.json says so; those are not trained again. What the study's run.json says of them
- * follows, so that a kill between the two loses nothing.
+ * follows, so that a kill between the two loses nothing. A variant that starts from another's model is trained after it.
  */
 import { join, resolve } from 'node:path';
 import {
   type Comparison,
   type Configuration,
   FREE_ON_RESUME,
+  isVariantName,
   ofVariant,
   type ReadStudy,
   refuseUnknownVariant,
@@ -26,6 +27,7 @@ import { type DrawnMeasure, drawnMeasures, pointsOf } from './metrics-plot.js';
 import { duration, type Output, withThousands } from './output.js';
 import { linePlot, valuePlot } from './plots.js';
 import { type RunDescription, RunFolder, readDescribed, shownPath, takeFolder } from './run-folder.js';
+import { refuseChangedStart } from './start.js';
 
 /** What a study's run.json says. */
 export interface StudyDescription {
@@ -56,9 +58,11 @@ export interface VariantSummary {
   readonly timing: NonNullable<RunDescription['seconds']>;
 }
 
+type Variant = ReadStudy['variants'][number];
+
 /** Trains one variant into a folder of its own, or goes on with it. */
 export type TrainVariant = (
-  variant: ReadStudy['variants'][number],
+  variant: Variant,
   folder: string,
   what: { readonly title: string; readonly output: Output },
 ) => Promise<unknown>;
@@ -92,12 +96,17 @@ export async function runStudy(work: StudyWork, trainVariant: TrainVariant, outp
   const { lock, previous } = takeFolder(path, work.resume, readStudyDescription);
   try {
     if (previous !== undefined) refuseOther(work, previous);
+    refuseUnfinishedStarts(path, wanted);
     const isDone = previous?.status === 'finished';
     const description = isDone ? previous : describe(path, descriptionOf(work, previous));
     output.remark(`${work.title}: ${study.variants.length} variants, into ${shownPath(resolve(path))}`);
     for (const [index, variant] of wanted.entries()) {
       const { name } = variant;
-      if (finishedRun(join(path, name)) !== undefined) continue;
+      const done = finishedRun(join(path, name));
+      if (done !== undefined) {
+        refuseOtherStart(path, variant, done);
+        continue;
+      }
       const title = `${name}, ${index + 1} of ${wanted.length}`;
       try {
         await trainVariant(variant, join(path, name), { title, output: output.of(name) });
@@ -128,6 +137,38 @@ function refuseOther({ study, path }: StudyWork, previous: StudyDescription): vo
   if (different === undefined) return;
   const message = `\`${different}\` is not what it is in the study in ${shownPath(resolve(path))}; a study goes on with its own configuration only.`;
   throw new WakesleepError('RESUME_MISMATCH', message, { where: different });
+}
+
+/** The variant that another starts from; undefined where it starts from none. */
+function sourceOf({ configuration: { start } }: Variant): string | undefined {
+  return start !== undefined && isVariantName(start.from) ? start.from : undefined;
+}
+
+/** Where the model is that a variant starts from: an earlier one's folder, or a path of its own; undefined where it starts from none. */
+export function startPathIn(path: string, variant: Variant): string | undefined {
+  const source = sourceOf(variant);
+  return source === undefined ? variant.configuration.start?.from : join(path, source);
+}
+
+/** Refuses to train variants that start from one which is neither finished nor trained before them; throws `OPTION_INVALID`. */
+function refuseUnfinishedStarts(path: string, wanted: readonly Variant[]): void {
+  for (const variant of wanted) {
+    const { name } = variant;
+    const source = sourceOf(variant);
+    const isThere = source === undefined || wanted.some((other) => other.name === source);
+    if (isThere || finishedRun(join(path, name)) || finishedRun(join(path, source))) continue;
+    const message = `Variant ${name} starts from ${source}, which is not finished in ${shownPath(resolve(path))}; train it first, or with \`--only ${source}\` too.`;
+    throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: source, where: '--only' });
+  }
+}
+
+/** Refuses a finished variant whose source has been trained anew since; throws `RESUME_MISMATCH`. */
+function refuseOtherStart(path: string, variant: Variant, done: RunDescription): void {
+  const source = sourceOf(variant);
+  const model = source === undefined ? undefined : finishedRun(join(path, source))?.model;
+  if (source === undefined || model === undefined) return;
+  const now = { path: RunFolder.modelIn(join(path, source)), sha256: model.sha256 };
+  refuseChangedStart(done, now, join(path, variant.name));
 }
 
 /** The study as it begins or goes on. */

@@ -306,10 +306,16 @@ const algorithm = z.discriminatedUnion('type', [
 
 const heldOut = count(0).default(0).describe('The last so many training rows are not trained on, but compared with.');
 
+// Of sets with labels.
+const subsets = {
+  labelled: count().optional().describe('So many of the other training rows are trained on, as many of each class.'),
+  subset: count(0).optional().describe('Which of the many subsets of `labelled` rows it is; default 0.'),
+};
+
 const data = z
   .discriminatedUnion('name', [
-    z.strictObject({ name: z.literal('mnist'), heldOut }),
-    z.strictObject({ name: z.literal('digits-tiny'), heldOut }),
+    z.strictObject({ name: z.literal('mnist'), heldOut, ...subsets }),
+    z.strictObject({ name: z.literal('digits-tiny'), heldOut, ...subsets }),
     z.strictObject({ name: z.literal('patches'), heldOut }),
     z.strictObject({ name: z.literal('patches-normalised'), heldOut }),
     z.strictObject({ name: z.literal('tallies'), heldOut }),
@@ -323,6 +329,7 @@ const data = z
       testImages: z.string().optional(),
       testLabels: z.string().optional(),
       heldOut,
+      ...subsets,
     }),
   ])
   .describe('A named set, or `files` with the paths of idx files.');
@@ -551,12 +558,21 @@ export function readConfiguration(given: unknown, sourceGraph: SourceGraph = noS
   const { success, data: parsed, error } = configurationSchema.safeParse(given);
   if (!success) throw sentence(error.issues[0]!, given);
   refuseTwoOrigins(parsed, 'A configuration');
+  refuseSubsetOfAll(parsed.data);
   const { train, ...rest } = parsed;
   const complete = readAlgorithm(parsed.start === undefined ? train[0] : keepingBiases(train[0]!));
   const graph = originGraph(parsed, sourceGraph);
   checkAlgorithm(graph, complete);
   checkEvaluations(graph, parsed);
   return { configuration: { ...rest, train: [complete] }, graph };
+}
+
+/** Refuses the number of a subset where all rows are trained on; throws `OPTION_INVALID`. */
+function refuseSubsetOfAll(data: Configuration['data']): void {
+  if (!('subset' in data) || data.subset === undefined || data.labelled !== undefined) return;
+  const wanted = '`data.labelled`';
+  const message = `\`data.subset\` says which subset of ${wanted} rows is trained on, and how many those are is missing.`;
+  throw new WakesleepError('OPTION_INVALID', message, { given: data.subset, wanted, where: 'data.subset' });
 }
 
 /** Refuses a model beside what one is made of; throws `OPTION_INVALID`. */

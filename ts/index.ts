@@ -3,7 +3,7 @@ export { compose, decompose, type TieOptions, tie, transposed } from './combine/
 export { type Mixture, type MixtureFitOptions, type MixtureRecord, mixture } from './combine/mixture.js';
 export { product } from './combine/product.js';
 export { type UnrollOptions, unroll } from './combine/unroll.js';
-export { Dataset, type DatasetOptions, type SplitOptions } from './data/dataset.js';
+export { Dataset, type DatasetOptions, type SplitOptions, type SubsetOptions } from './data/dataset.js';
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
 export { type CreateOptions, Engine, load } from './engine.js';
 export { type ErrorCode, WakesleepError } from './errors.js';

@@ -116,6 +116,12 @@ describe('values', () => {
       '`data.name` must be "mnist", "digits-tiny", "patches", "patches-normalised", "tallies", "topics", "bars-and-stripes" or "files"; got "mnits". Did you mean "mnist"?',
     ],
     ['data.heldOut=-5', '`data.heldOut` must be an integer of at least 0; got -5.'],
+    ['data.labelled=0', '`data.labelled` must be an integer of at least 1; got 0.'],
+    [
+      'data.subset=3',
+      '`data.subset` says which subset of `data.labelled` rows is trained on, and how many those are is missing.',
+    ],
+    ['data={"name":"patches","labelled":10}', '`data` has no key `labelled`; it takes `name`, `heldOut`.'],
     ['data.name=files', '`data.images` must be a string; it is missing.'],
     ['seed=-1', '`seed` must be an integer of at least 0; got -1.'],
     ['seed=12x', '`seed` must be an integer; got "12x".'],

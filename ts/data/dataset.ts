@@ -202,7 +202,7 @@ export class Dataset {
     const where = 'binarised()';
     refuseUnknown(where, options, options.method === 'threshold' ? ['method'] : ['method', 'seed']);
     const method = oneOf(where, 'method', options.method, ['sample', 'threshold'] as const);
-    const { runtime, columns, classes, name } = this.storage;
+    const { runtime, columns, name } = this.storage;
     const values = this.values();
     const states = new Uint8Array(values.length);
     if (method === 'threshold') {
@@ -222,10 +222,7 @@ export class Dataset {
       });
       stream.free();
     }
-    const labels = classes > 0 ? { labels: this.labels(), classes } : {};
-    const known = this.known();
-    const kept = known === undefined ? labels : { ...labels, known };
-    return createDataset(runtime, { rows: states, columns, name: `${name} (${method})`, ...kept });
+    return createDataset(runtime, { rows: states, columns, name: `${name} (${method})`, ...this.belongings() });
   }
 
   /**
@@ -273,18 +270,34 @@ export class Dataset {
 
   /** A data set of its own of some rows of this view, with all that belongs to them. */
   private copyOfRows(rows: readonly number[], name: string): Dataset {
-    const { runtime, data, pixels, columns, scale, classes, rowWeights } = this.storage;
-    const labels = classes > 0 ? this.labels() : undefined;
+    const { runtime, data, pixels, columns, scale } = this.storage;
+    const values = gathered(this.part(pixels ? data.bytes() : data.floats()), rows, columns);
+    return createDataset(runtime, { rows: values, columns, scale, name, ...this.belongings(rows) });
+  }
+
+  /**
+   * A data set of its own of these rows after a change to the numbers as they are stored, `[rows, columns]`; `one` is the
+   * largest that stands for no more than 1. @internal
+   */
+  changed(name: string, change: (stored: Uint8Array | Float32Array, one: number) => void): Dataset {
+    const { runtime, data, pixels, columns, scale } = this.storage;
+    const stored = this.part(pixels ? data.bytes() : data.floats()).slice();
+    change(stored, pixels ? Math.min(255, Math.floor(1 / scale + 1e-6)) : largestFloatToOne(scale));
+    return createDataset(runtime, { rows: stored, columns, scale, name, ...this.belongings() });
+  }
+
+  /** What belongs to rows of this view beside their numbers: of some of them, or of all. */
+  private belongings(rows?: readonly number[]): Pick<DatasetOptions, 'labels' | 'classes' | 'known' | 'rowWeights'> {
+    const { columns, classes, rowWeights } = this.storage;
+    const own = <T extends Uint8Array | Float32Array>(values: T, width: number) =>
+      rows === undefined ? values : gathered(values, rows, width);
     const known = this.known();
-    return createDataset(runtime, {
-      rows: gathered(this.part(pixels ? data.bytes() : data.floats()), rows, columns),
-      columns,
-      scale,
-      name,
-      ...(labels && { labels: rows.map((row) => labels[row]!), classes }),
-      ...(known && { known: gathered(known, rows, columns) }),
-      ...(rowWeights && { rowWeights: rows.map((row) => rowWeights[this.firstRow + row]!) }),
-    });
+    const weights = rowWeights?.subarray(this.firstRow, this.firstRow + this.rows);
+    return {
+      ...(classes > 0 && { labels: own(this.labels(), 1), classes }),
+      ...(known && { known: own(known, columns) }),
+      ...(weights && { rowWeights: own(weights, 1) }),
+    };
   }
 
   /** Whether every number is 0 or 1. */
@@ -497,6 +510,12 @@ function readClasses(where: string, { labels, classes }: DatasetOptions, rows: n
     });
   }
   return count;
+}
+
+/** The largest f32 that is at most 1 when it is multiplied by `scale`. */
+function largestFloatToOne(scale: number): number {
+  const nearest = Math.fround(1 / scale);
+  return nearest * scale <= 1 ? nearest : Math.fround(nearest * (1 - 2 ** -23));
 }
 
 /** Some rows of `[rows, columns]`, one after another. */

@@ -337,6 +337,7 @@ const data = z
 const evaluation = z.enum([
   'testError',
   'heldOutError',
+  'classification',
   'testLikelihood',
   'gaussianBaselines',
   'recognisedSamples',
@@ -632,7 +633,7 @@ function graphOf(given: z.output<typeof model>): Graph {
 }
 
 /** What only models with labels have. */
-const NEED_LABELS: readonly Evaluation[] = ['testError', 'heldOutError', 'recognisedSamples'];
+const NEED_LABELS: readonly Evaluation[] = ['testError', 'heldOutError', 'classification', 'recognisedSamples'];
 
 function checkEvaluations(
   graph: Graph,

@@ -127,7 +127,7 @@ describe('values', () => {
     ['seed=12x', '`seed` must be an integer; got "12x".'],
     [
       'evaluate=["testEror"]',
-      '`evaluate.0` must be "testError", "heldOutError", "testLikelihood", "gaussianBaselines", "recognisedSamples", "smoothFilters" or "edgeFilters"; got "testEror". Did you mean "testError"?',
+      '`evaluate.0` must be "testError", "heldOutError", "classification", "testLikelihood", "gaussianBaselines", "recognisedSamples", "smoothFilters" or "edgeFilters"; got "testEror". Did you mean "testError"?',
     ],
     ['evaluate=["heldOutError"]', '`evaluate` asks for heldOutError, which needs rows in `data.heldOut`.'],
     [

@@ -33,6 +33,7 @@ import { labelLayerOf } from '../graph/machines.js';
 import type { Run } from '../learn/run.js';
 import type { TrainingRecord } from '../learn/training.js';
 import { recipeNamed, type TrainingRecipe } from '../recipes/index.js';
+import { classificationPictures } from './classification-pictures.js';
 import { type LoadedData, loadData } from './data.js';
 import { demonstrate } from './demonstrate.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
@@ -360,6 +361,7 @@ async function finish(
     'generated.png': hasSamples ? generatedPicture(model, generated, data) : undefined,
     'chains.png': hasSamples ? await drawnIfSuitable(() => chainsPicture(model, seed, data)) : undefined,
     'metrics.svg': await metricsPlot(description.source, records),
+    ...(await classificationPictures(description.source, model, data, evaluation)),
   };
   const drawn = Object.entries(pictures).flatMap(([name, bytes]) => (bytes === undefined ? [] : [{ name, bytes }]));
   for (const { name, bytes } of drawn) folder.write(name, bytes);

@@ -20,6 +20,7 @@ import {
   refuseUnknownVariant,
 } from '../config.js';
 import { WakesleepError } from '../errors.js';
+import { shareInterval } from '../evaluate/interval.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { firstDifference } from '../files/json.js';
 import type { TrainingRecord } from '../learn/training.js';
@@ -47,7 +48,7 @@ export interface VariantSummary {
   readonly name: string;
   /** What the study compares by; null where the variant has no such number. */
   readonly value: number | null;
-  /** The ends between which an estimate of `testNats` lies. */
+  /** The ends between which an estimate of `testNats` lies, or the 95 % interval of `testErrorPercent` over test rows. */
   readonly low?: number;
   readonly high?: number;
   readonly updates: number;
@@ -73,7 +74,7 @@ const comparisonLabels: Readonly<Record<Comparison, string>> = {
   logLikelihood: drawnMeasures.logLikelihood.label,
   reconstructionError: drawnMeasures.reconstructionError.label,
   testNats: 'log-likelihood of test rows (nats a row)',
-  testErrorPercent: 'test error (%)',
+  testErrorPercent: 'test error (%, and its 95 % interval over test rows)',
 };
 
 /** A study, and what of it is to be done. */
@@ -251,10 +252,21 @@ function summaryOf(
 ): VariantSummary {
   const { timing: _, ...last } = records.at(-1)!;
   const value = (isDrawn(compare) ? last[compare] : evaluation[compare]) ?? null;
-  const { testNatsLow: low, testNatsHigh: high } = evaluation;
-  const ends = compare === 'testNats' && low !== undefined && high !== undefined ? { low, high } : {};
   const { updates } = last;
-  return { name, value, ...ends, updates, last, evaluation, model: model!, timing: seconds! };
+  return { name, value, ...endsOf(compare, evaluation), updates, last, evaluation, model: model!, timing: seconds! };
+}
+
+/** How sure what variants are compared by is, where that is known. */
+function endsOf(
+  compare: Comparison,
+  { testNatsLow, testNatsHigh, testErrors, testRows }: VariantSummary['evaluation'],
+): Pick<VariantSummary, 'low' | 'high'> {
+  if (compare === 'testNats' && testNatsLow !== undefined && testNatsHigh !== undefined) {
+    return { low: testNatsLow, high: testNatsHigh };
+  }
+  if (compare !== 'testErrorPercent' || testErrors === undefined || testRows === undefined) return {};
+  const { low, high } = shareInterval(testErrors, testRows);
+  return { low: 100 * low, high: 100 * high };
 }
 
 function report(

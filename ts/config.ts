@@ -8,10 +8,13 @@
  *       "train": [{ "type": "contrastiveDivergence", "epochs": 10 }],
  *       "evaluate": ["smoothFilters"] }
  *
+ * In place of `model` there may be `start: { from, as }`: the model of another run, and what is made of it.
+ *
  * The shape is checked here, closed and in sentences; what the values mean (does the algorithm fit the graph) is checked by
  * those who know, through `readConfiguration`.
  */
 import * as z from 'zod';
+import { type Maker, makers, type StartOptions } from './combine/start.js';
 import { WakesleepError } from './errors.js';
 import { duplicateKey, valueAt } from './files/json.js';
 import { isBeliefNet } from './graph/belief-net.js';
@@ -127,6 +130,24 @@ const model = z
     }),
   ])
   .describe('The arguments of the constructor of that name, or a graph spelt out.');
+
+const startFrom = z
+  .string()
+  .min(1)
+  .describe('A model.safetensors or the folder of a finished run; in a study also the name of an earlier variant.');
+
+/** One form for each maker of `combine/start.ts`: its name, and its options beside it. */
+const start = z
+  .discriminatedUnion('as', [
+    z.strictObject({ from: startFrom, as: z.literal('same').default('same') }),
+    z.strictObject({
+      from: startFrom,
+      as: z.literal('classifier'),
+      label: units.optional().describe('The output; by default the labels that the stack has.'),
+    }),
+    z.strictObject({ from: startFrom, as: z.literal('autoencoder'), code: z.enum(['means', 'linear']).optional() }),
+  ])
+  .describe('In place of `model`: whose model a run starts from, and what is made of it. Biases are kept by default.');
 
 /** A number that may change over training; each value is `value`, and `end` what a straight line approaches. */
 const schedule = (value: z.ZodNumber | z.ZodInt, end = value) =>
@@ -337,10 +358,16 @@ const algorithm = z.discriminatedUnion('type', [
 
 const heldOut = count(0).default(0).describe('The last so many training rows are not trained on, but compared with.');
 
+// Of sets with labels.
+const subsets = {
+  labelled: count().optional().describe('So many of the other training rows are trained on, as many of each class.'),
+  subset: count(0).optional().describe('Which of the many subsets of `labelled` rows it is; default 0.'),
+};
+
 const data = z
   .discriminatedUnion('name', [
-    z.strictObject({ name: z.literal('mnist'), heldOut }),
-    z.strictObject({ name: z.literal('digits-tiny'), heldOut }),
+    z.strictObject({ name: z.literal('mnist'), heldOut, ...subsets }),
+    z.strictObject({ name: z.literal('digits-tiny'), heldOut, ...subsets }),
     z.strictObject({ name: z.literal('patches'), heldOut }),
     z.strictObject({ name: z.literal('patches-normalised'), heldOut }),
     z.strictObject({ name: z.literal('tallies'), heldOut }),
@@ -354,6 +381,7 @@ const data = z
       testImages: z.string().optional(),
       testLabels: z.string().optional(),
       heldOut,
+      ...subsets,
     }),
   ])
   .describe('A named set, or `files` with the paths of idx files.');
@@ -361,6 +389,7 @@ const data = z
 const evaluation = z.enum([
   'testError',
   'heldOutError',
+  'classification',
   'testLikelihood',
   'gaussianBaselines',
   'recognisedSamples',
@@ -368,8 +397,7 @@ const evaluation = z.enum([
   'edgeFilters',
 ]);
 
-/** The shape of a configuration. */
-export const configurationSchema = z.strictObject({
+const configurationShape = z.strictObject({
   seed: count(0).describe('Of the initial weights and of all noise in training.'),
   weightScale: z
     .number()
@@ -378,7 +406,8 @@ export const configurationSchema = z.strictObject({
     .default(null)
     .describe('The standard deviation of the initial weights; by default what suits each connection.'),
   data,
-  model,
+  model: model.optional(),
+  start: start.optional(),
   train: z.array(algorithm).min(1).max(1).describe('The training algorithm; one, for now.'),
   monitor: z.array(z.enum(monitors)).default([]).describe('What is measured at every record beside what always is.'),
   evaluate: z.array(evaluation).default([]).describe('What is measured when training is over.'),
@@ -388,6 +417,11 @@ export const configurationSchema = z.strictObject({
     .max(86_400)
     .default(30)
     .describe('The longest time between two checkpoints; there is one after each epoch anyway.'),
+});
+
+/** The shape of a configuration, for which JSON Schema says too that it has either `model` or `start`. */
+export const configurationSchema = configurationShape.meta({
+  oneOf: [{ required: ['model'] }, { required: ['start'] }],
 });
 
 // ---- Studies ----
@@ -410,7 +444,9 @@ export const studySchema = z.strictObject({
   base: configurationSchema.partial().optional().describe('What variants have unless they say otherwise.'),
   variants: z
     .record(z.string().regex(VARIANT_NAME), configurationSchema.partial())
-    .describe("By name, which is also that of its folder: each key stands in place of the base's."),
+    .describe(
+      "By name, which is also that of its folder: each key stands in place of the base's, `start` of its `model` too.",
+    ),
   compare: z.enum(comparisons).describe('What the summary and its plot show.'),
 });
 
@@ -450,16 +486,29 @@ export interface ReadStudy {
   readonly variants: readonly (ReadConfiguration & { readonly name: string })[];
 }
 
+/** The graph of the model that a configuration's `start.from` means. */
+export type SourceGraph = (from: string) => Graph;
+
+/** Whether `from` in a study is the name of a variant, and not a path. */
+export function isVariantName(from: string): boolean {
+  return VARIANT_NAME.test(from);
+}
+
 /** Whether what was given means to be a study: it has variants. */
 export function isStudy(given: unknown): given is { readonly variants: unknown } {
   return isPlainObject(given) && Object.hasOwn(given, 'variants');
 }
 
 /**
- * Checks a study and completes its variants; `change` is made to each before it is checked. Throws `OPTION_INVALID` and
- * `GRAPH_UNSUITABLE`, naming the variant.
+ * Checks a study and completes its variants; `change` is made to each before it is checked, and `fileGraph` knows the graphs
+ * of models that a variant starts from by their path. Throws `OPTION_INVALID`, `GRAPH_UNSUITABLE` and what `fileGraph` throws,
+ * naming the variant.
  */
-export function readStudy(given: unknown, change: (configuration: unknown, variant: string) => unknown): ReadStudy {
+export function readStudy(
+  given: unknown,
+  change: (configuration: unknown, variant: string) => unknown,
+  fileGraph: SourceGraph = noSource,
+): ReadStudy {
   refuseUnknown('The study', given, ['base', 'variants', 'compare']);
   const { base = {}, variants } = given;
   const compare = oneOf('study', 'compare', given.compare, comparisons);
@@ -469,28 +518,63 @@ export function readStudy(given: unknown, change: (configuration: unknown, varia
   ] as const) {
     if (!isPlainObject(value)) throw wrongValue([where], given, 'an object');
   }
+  refuseTwoOrigins(base as object, 'The base of a study');
   const named = Object.entries(variants as Record<string, unknown>);
   if (named.length === 0) throw wrongValue(['variants'], given, 'an object of at least one configuration by its name');
-  return {
-    compare,
-    variants: named.map(([name, own]) => {
-      if (!VARIANT_NAME.test(name)) {
-        const wanted = 'letters, digits, `-` and `_`';
-        const message = `The name of a variant is that of its folder and must be of ${wanted}; got ${describeValue(name)}.`;
-        throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted, where: 'variants' });
-      }
-      if (!isPlainObject(own)) throw wrongValue(['variants', name], given, 'an object');
-      return { name, ...inVariant(name, () => readConfiguration(change({ ...(base as object), ...own }, name))) };
-    }),
-  };
+  const names = named.map(([name]) => name);
+  const graphs = new Map<string, Graph>();
+  const read = named.map(([name, own]) => {
+    if (!isVariantName(name)) {
+      const wanted = 'letters, digits, `-` and `_`';
+      const message = `The name of a variant is that of its folder and must be of ${wanted}; got ${describeValue(name)}.`;
+      throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted, where: 'variants' });
+    }
+    if (!isPlainObject(own)) throw wrongValue(['variants', name], given, 'an object');
+    const graphIn = (from: string) => (isVariantName(from) ? earlierGraph(from, name, names, graphs) : fileGraph(from));
+    const whole = inherited(base as Record<string, unknown>, own);
+    const variant = inVariant(name, () => readConfiguration(change(whole, name), graphIn));
+    graphs.set(name, variant.graph);
+    return { name, ...variant };
+  });
+  return { compare, variants: read };
+}
+
+/** A variant's keys over those of the base; what it has of `model` and `start` stands in place of both. */
+function inherited(base: Record<string, unknown>, own: Record<string, unknown>): object {
+  if (!('model' in own || 'start' in own)) return { ...base, ...own };
+  const { model: _model, start: _start, ...rest } = base;
+  return { ...rest, ...own };
+}
+
+/** The graph of a variant that comes before another; throws `OPTION_INVALID` for every other name. */
+function earlierGraph(
+  from: string,
+  variant: string,
+  names: readonly string[],
+  graphs: ReadonlyMap<string, Graph>,
+): Graph {
+  const where = 'start.from';
+  refuseUnknownVariant(from, names, where, ' A path has a slash or a dot in it.');
+  const found = graphs.get(from);
+  if (found !== undefined) return found;
+  const place = from === variant ? 'names the variant itself' : `names ${from}, which comes later`;
+  const message = `\`${where}\` ${place}; a variant starts from an earlier one.`;
+  const wanted = graphs.size === 0 ? 'a path' : [...graphs.keys()].join(', ');
+  throw new WakesleepError('OPTION_INVALID', message, { given: from, wanted, where });
+}
+
+/** Where there are no files to start from. */
+function noSource(from: string): never {
+  const message = `\`start.from\` is ${describeValue(from)}, whose graph is not known here.`;
+  throw new WakesleepError('OPTION_INVALID', message, { given: from, where: 'start.from' });
 }
 
 /** Refuses a name that no variant has; throws `OPTION_INVALID` with the nearest one. */
-export function refuseUnknownVariant(name: string, names: readonly string[], where: string): void {
+export function refuseUnknownVariant(name: string, names: readonly string[], where: string, remark = ''): void {
   if (names.includes(name)) return;
   const nearest = nearestName(name, names);
   const advice = nearest === undefined ? `there are ${names.join(', ')}.` : `did you mean ${nearest}?`;
-  const message = `The study has no variant called ${describeValue(name)}; ${advice}`;
+  const message = `The study has no variant called ${describeValue(name)}; ${advice}${remark}`;
   throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: nearest ?? names.join(', '), where });
 }
 
@@ -516,20 +600,66 @@ export function ofVariant(name: string, error: unknown): unknown {
   return new WakesleepError(code, `Variant ${name}: ${message}`, details);
 }
 
-/** Checks and completes a configuration; throws `OPTION_INVALID` naming the path, and `GRAPH_UNSUITABLE`. */
-export function readConfiguration(given: unknown): ReadConfiguration {
+/**
+ * Checks and completes a configuration; `sourceGraph` knows the graph that it starts from. Throws `OPTION_INVALID` naming the
+ * path, `GRAPH_UNSUITABLE`, and what `sourceGraph` throws.
+ */
+export function readConfiguration(given: unknown, sourceGraph: SourceGraph = noSource): ReadConfiguration {
   if (isPlainObject(given) && Array.isArray(given.train) && given.train.length > 1) {
     const message = `\`train\` takes one algorithm for now; got ${given.train.length}. Give the others a run of their own.`;
     throw new WakesleepError('OPTION_INVALID', message, { given: given.train.length, wanted: '1', where: 'train' });
   }
   const { success, data: parsed, error } = configurationSchema.safeParse(given);
   if (!success) throw sentence(error.issues[0]!, given);
+  refuseTwoOrigins(parsed, 'A configuration');
+  refuseSubsetOfAll(parsed.data);
   const { train, ...rest } = parsed;
-  const complete = readAlgorithm(train[0]);
-  const graph = graphOf(parsed.model);
+  const complete = readAlgorithm(parsed.start === undefined ? train[0] : keepingBiases(train[0]!));
+  const graph = originGraph(parsed, sourceGraph);
   checkAlgorithm(graph, complete);
   checkEvaluations(graph, parsed);
   return { configuration: { ...rest, train: [complete] }, graph };
+}
+
+/** Refuses the number of a subset where all rows are trained on; throws `OPTION_INVALID`. */
+function refuseSubsetOfAll(data: Configuration['data']): void {
+  if (!('subset' in data) || data.subset === undefined || data.labelled !== undefined) return;
+  const wanted = '`data.labelled`';
+  const message = `\`data.subset\` says which subset of ${wanted} rows is trained on, and how many those are is missing.`;
+  throw new WakesleepError('OPTION_INVALID', message, { given: data.subset, wanted, where: 'data.subset' });
+}
+
+/** Refuses a model beside what one is made of; throws `OPTION_INVALID`. */
+function refuseTwoOrigins(given: { readonly model?: unknown; readonly start?: unknown }, what: string): void {
+  if (given.model === undefined || given.start === undefined) return;
+  const message = `${what} has either \`model\` or \`start\`, not both: a run that starts from a model takes its graph.`;
+  throw new WakesleepError('OPTION_INVALID', message, { wanted: '`model` or `start`', where: 'start' });
+}
+
+/** The graph that is trained: that of `model`, or what `start` makes of another. */
+function originGraph(parsed: z.output<typeof configurationSchema>, sourceGraph: SourceGraph): Graph {
+  const { model, start, weightScale } = parsed;
+  if (model !== undefined) return graphOf(model);
+  if (start === undefined)
+    throw wrongValue(['model'], parsed, 'an object', ' A run may also `start` from another model.');
+  const { maker, options } = makerOf(start, weightScale);
+  return maker.graphOf(sourceGraph(start.from), options);
+}
+
+/** What makes a model of the one that a run starts from, and with which options. */
+export function makerOf(
+  { from: _, as, ...own }: NonNullable<Configuration['start']>,
+  weightScale: number | null,
+): { readonly maker: Maker; readonly options: StartOptions } {
+  return { maker: makers[as], options: { ...own, weightScale } };
+}
+
+type ParsedAlgorithm = z.output<typeof algorithm>;
+
+/** An algorithm that keeps biases where it does not say: what was learned of them would be undone by setting them from data. */
+function keepingBiases(given: ParsedAlgorithm): object {
+  const own = 'phases' in given ? { phases: given.phases.map(keepingBiases) } : {};
+  return { ...(namesAt(algorithm, [], given).includes('initialBias') && { initialBias: 'keep' }), ...given, ...own };
 }
 
 /** A configuration from the text of a file; throws `OPTION_INVALID` for what is not JSON. */
@@ -556,7 +686,7 @@ function graphOf(given: z.output<typeof model>): Graph {
 }
 
 /** What only models with labels have. */
-const NEED_LABELS: readonly Evaluation[] = ['testError', 'heldOutError', 'recognisedSamples'];
+const NEED_LABELS: readonly Evaluation[] = ['testError', 'heldOutError', 'classification', 'recognisedSamples'];
 
 function checkEvaluations(
   graph: Graph,
@@ -687,9 +817,14 @@ function choicesAt(path: readonly string[], given: unknown): string[] {
   const union = schemaAt(configurationSchema, path.slice(0, -1), given, false);
   if (!(union instanceof z.ZodDiscriminatedUnion)) return [];
   return union.options.flatMap((option) => {
-    const literal = option instanceof z.ZodObject ? option.shape[key] : undefined;
+    const literal = option instanceof z.ZodObject ? withoutDefault(option.shape[key]) : undefined;
     return literal instanceof z.ZodLiteral ? [...literal.values].map(String) : [];
   });
+}
+
+/** The schema of a key that may be left out, and of any other. */
+function withoutDefault(schema: unknown): unknown {
+  return schema instanceof z.ZodDefault || schema instanceof z.ZodOptional ? withoutDefault(schema.unwrap()) : schema;
 }
 
 /** The schema at a path; with `resolve`, the form that the values there choose instead of a union of forms. */
@@ -720,9 +855,11 @@ function chosenForm(options: readonly z.core.$ZodType[], value: unknown): z.ZodO
   if (!isPlainObject(value)) return undefined;
   const objects = options.filter((option): option is z.ZodObject => option instanceof z.ZodObject);
   const fits = ({ shape }: z.ZodObject) =>
-    Object.entries(shape).every(
-      ([key, part]) => !(part instanceof z.ZodLiteral) || part.values.has(value[key] as never),
-    );
+    Object.entries(shape).every(([key, part]) => {
+      const literal = withoutDefault(part);
+      const isLeftOut = value[key] === undefined && literal !== part;
+      return !(literal instanceof z.ZodLiteral) || isLeftOut || literal.values.has(value[key] as never);
+    });
   const shared = ({ shape }: z.ZodObject) => Object.keys(value).filter((key) => Object.hasOwn(shape, key)).length;
   return objects.filter(fits).sort((a, b) => shared(b) - shared(a))[0];
 }

@@ -53,8 +53,8 @@ export class Engine {
 
   /**
    * A model from the bytes of a model or checkpoint file. A file from elsewhere (safetensors, or what `readNpz` makes of NumPy's) holds
-   * parameters only: give its graph, what it calls each parameter (`names`), and, to train on, a seed (default 0). Throws
-   * `FILE_CORRUPT`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
+   * parameters only: give its graph, what it calls each parameter (`names`), and, to train on, a seed (default the file's own,
+   * and 0 where it has none). Throws `FILE_CORRUPT`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
    */
   open(
     bytes: Uint8Array | ReadonlyMap<string, ForeignTensor>,
@@ -96,7 +96,7 @@ export class Engine {
       throw new WakesleepError('OPTION_INVALID', message, { wanted: 'a graph', where: 'open().graph' });
     }
     checkShapes(graph, file.parameters, 'The file');
-    const seed = file.model?.seed ?? readSeed('open()', options.seed ?? 0);
+    const seed = readSeed('open()', options.seed ?? file.model?.seed ?? 0);
     const model = new Model(this, graph, seed, file.model?.updates ?? 0);
     try {
       for (const [name, { values }] of file.parameters) model.parameters.write(name, values);

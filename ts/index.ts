@@ -4,8 +4,13 @@ export { type Mixture, type MixtureFitOptions, type MixtureRecord, mixture } fro
 export { product } from './combine/product.js';
 export { type AutoencoderOptions, autoencoder, type ClassifierOptions, classifier } from './combine/unfold.js';
 export { type UnrollOptions, unroll } from './combine/unroll.js';
-export { Dataset, type DatasetOptions, type SplitOptions } from './data/dataset.js';
+export { Dataset, type DatasetOptions, type SplitOptions, type SubsetOptions } from './data/dataset.js';
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
+export {
+  type StructuredNoiseKind,
+  type StructuredNoiseOptions,
+  withStructuredNoise,
+} from './data/structured-noise.js';
 export { type CreateOptions, Engine, load } from './engine.js';
 export { type ErrorCode, WakesleepError } from './errors.js';
 export type { ForeignNames, ForeignTensor } from './files/foreign.js';

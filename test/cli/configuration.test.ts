@@ -37,8 +37,11 @@ describe('every recipe', () => {
     const read = isStudy(given)
       ? readStudy(given, (configuration) => configuration).variants
       : [readConfiguration(given)];
+    // What a stage starts from is an earlier variant, by its name.
+    const graphs = new Map(read.flatMap((variant) => ('name' in variant ? [[variant.name, variant.graph]] : [])));
     for (const { configuration, graph } of read) {
-      expect(readConfiguration(JSON.parse(JSON.stringify(configuration)))).toEqual({ configuration, graph });
+      const again = readConfiguration(JSON.parse(JSON.stringify(configuration)), (from) => graphs.get(from)!);
+      expect(again).toEqual({ configuration, graph });
       expect(configuration.checkpointSeconds).toBe(30);
     }
   });
@@ -70,7 +73,7 @@ describe('--set', () => {
     ['modell.x=1', 'The configuration has no key `modell`; did you mean `model`?'],
     [
       '__proto__.x=1',
-      'The configuration has no key `__proto__`; it takes `seed`, `weightScale`, `data`, `model`, `train`, `monitor`, `evaluate`, `checkpointSeconds`.',
+      'The configuration has no key `__proto__`; it takes `seed`, `weightScale`, `data`, `model`, `start`, `train`, `monitor`, `evaluate`, `checkpointSeconds`.',
     ],
     ['train.0.phases.7.epochs=1', '`train.0.phases` is a list of 3, counted from 0; it has no `7`.'],
     ['train.first.epochs=1', '`train` is a list of 1, counted from 0; it has no `first`.'],
@@ -113,12 +116,18 @@ describe('values', () => {
       '`data.name` must be "mnist", "digits-tiny", "patches", "patches-normalised", "tallies", "topics", "bars-and-stripes" or "files"; got "mnits". Did you mean "mnist"?',
     ],
     ['data.heldOut=-5', '`data.heldOut` must be an integer of at least 0; got -5.'],
+    ['data.labelled=0', '`data.labelled` must be an integer of at least 1; got 0.'],
+    [
+      'data.subset=3',
+      '`data.subset` says which subset of `data.labelled` rows is trained on, and how many those are is missing.',
+    ],
+    ['data={"name":"patches","labelled":10}', '`data` has no key `labelled`; it takes `name`, `heldOut`.'],
     ['data.name=files', '`data.images` must be a string; it is missing.'],
     ['seed=-1', '`seed` must be an integer of at least 0; got -1.'],
     ['seed=12x', '`seed` must be an integer; got "12x".'],
     [
       'evaluate=["testEror"]',
-      '`evaluate.0` must be "testError", "heldOutError", "testLikelihood", "gaussianBaselines", "recognisedSamples", "smoothFilters" or "edgeFilters"; got "testEror". Did you mean "testError"?',
+      '`evaluate.0` must be "testError", "heldOutError", "classification", "testLikelihood", "gaussianBaselines", "recognisedSamples", "smoothFilters" or "edgeFilters"; got "testEror". Did you mean "testError"?',
     ],
     ['evaluate=["heldOutError"]', '`evaluate` asks for heldOutError, which needs rows in `data.heldOut`.'],
     [
@@ -170,6 +179,48 @@ describe('values', () => {
   });
 });
 
+describe('start', () => {
+  const { model: _, ...rest } = { ...tiny, model: undefined };
+  const { graph } = readConfiguration(tiny);
+  const started = (start: unknown, more: object = {}) => readConfiguration({ ...rest, ...more, start }, () => graph);
+
+  it('stands in place of `model`, is completed, and keeps biases where it is not told otherwise', () => {
+    const read = started({ from: 'a.safetensors' });
+    expect(read.graph).toBe(graph);
+    expect(read.configuration).toMatchObject({ start: { from: 'a.safetensors', as: 'same' } });
+    expect(read.configuration).not.toHaveProperty('model');
+    expect(read.configuration.train[0]).toMatchObject({ phases: Array(3).fill({ initialBias: 'keep' }) });
+    const phase = { type: 'contrastiveDivergence', initialBias: 'data' };
+    const told = started({ from: 'a' }, { train: [{ type: 'greedy', phases: [phase, phase, phase] }] });
+    expect(told.configuration.train[0]).toMatchObject({ phases: Array(3).fill({ initialBias: 'data' }) });
+  });
+
+  it.each([
+    [{ as: 'same' }, {}, '`start.from` must be a string; it is missing.'],
+    [{ from: 'a', as: 'sane' }, {}, '`start.as` must be "same"; got "sane". Did you mean "same"?'],
+    [{ from: 'a', like: 1 }, {}, '`start` has no key `like`; it takes `from`, `as`.'],
+    [
+      { from: 'a' },
+      { model: tiny.model },
+      'A configuration has either `model` or `start`, not both: a run that starts from a model takes its graph.',
+    ],
+    [undefined, {}, '`model` must be an object; it is missing. A run may also `start` from another model.'],
+    [
+      { from: 'a' },
+      { train: [{ type: 'contrastiveDivergence' }] },
+      'Contrastive divergence needs a restricted Boltzmann machine, one layer of hidden units; this graph has layers above `h1`.',
+    ],
+  ])('%#', (start, more, words) => {
+    expect(() => started(start, more)).toThrow(words);
+  });
+
+  it('is reached by `--set`', () => {
+    const set = (...assignments: string[]) => withAssignments({ ...rest, start: { from: 'a' } }, assignments);
+    expect(set('start.from=b', 'start.as=same')).toMatchObject({ start: { from: 'b', as: 'same' } });
+    expect(() => set('start.form=b')).toThrow('`start` has no key `form`; did you mean `start.from`?');
+  });
+});
+
 describe('a graph spelt out', () => {
   it('is accepted', () => {
     const model = {
@@ -201,5 +252,11 @@ describe('the JSON Schema', () => {
     const text = JSON.stringify(configurationJsonSchema());
     for (const name of ['"seed"', '"deepBeliefNet"', '"contrastiveDivergence"', '"heldOut"'])
       expect(text).toContain(name);
+  });
+
+  it('says that a configuration has a model or a start', () => {
+    const { anyOf } = configurationJsonSchema() as { anyOf: { properties: object; oneOf?: object[] }[] };
+    expect(anyOf[0]!.oneOf).toEqual([{ required: ['model'] }, { required: ['start'] }]);
+    expect(Object.keys(anyOf[0]!.properties)).toEqual(expect.arrayContaining(['model', 'start']));
   });
 });

@@ -146,6 +146,47 @@ describe('a study', () => {
   });
 });
 
+describe('a comparison by test error', () => {
+  it('has the share of wrong rows with its interval, in the summary, the table and the plot', async () => {
+    const bernoulli = (units: number) => ({ type: 'bernoulli', units });
+    const model = {
+      type: 'deepBeliefNet',
+      visible: bernoulli(144),
+      hidden: [],
+      label: { type: 'softmax', size: 10 },
+      top: bernoulli(16),
+    };
+    const phase = { type: 'contrastiveDivergence', batchRows: 50 };
+    const path = written('errors.json', {
+      base: { seed: 3, data: { name: 'digits-tiny' }, model, evaluate: ['testError'] },
+      variants: {
+        short: { train: [{ ...phase, epochs: 1 }] },
+        longer: { start: { from: 'short' }, train: [{ ...phase, epochs: 10 }] },
+        unmeasured: { train: [{ ...phase, epochs: 1 }], evaluate: [] },
+      },
+      compare: 'testErrorPercent',
+    });
+    const out = join(folder, 'errors');
+    const ended = await wakesleep(['train', path, '--out', out, ...one]);
+    expect(ended).toMatchObject({ status: 0 });
+    const [short, longer, unmeasured] = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')).variants;
+    expect(unmeasured).toMatchObject({ value: null });
+    expect(longer.value).toBeLessThan(short.value);
+    for (const { name, value, low, high, evaluation } of [short, longer]) {
+      expect(value).toBe(evaluation.testErrorPercent);
+      // The ends of Wilson's interval lie as far from the share as 1.96 standard errors at those ends.
+      for (const end of [low, high]) {
+        const reach = 1.96 * 100 * Math.sqrt(((end / 100) * (1 - end / 100)) / 200);
+        expect(Math.abs(end - value)).toBeCloseTo(reach, 2);
+      }
+      const numbers = [value, low, high].map((number) => number.toFixed(2));
+      expect(ended.stdout).toMatch(new RegExp(`^${name} .* ${numbers[0]} \\(${numbers[1]} to ${numbers[2]}\\)$`, 'm'));
+      expect(readFileSync(join(out, 'summary.svg'), 'utf8')).toContain(numbers[0]);
+    }
+    expect(ended.stdout).toMatch(/^unmeasured .* not measured$/m);
+  });
+});
+
 describe('a finished study', () => {
   it('is summed up again by `--resume`, and nothing else changes', async () => {
     const files = ['run.json', 'summary.json', 'summary.svg'].map((name) => join(whole, name));

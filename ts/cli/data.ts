@@ -51,7 +51,20 @@ export async function loadData(
   }
   const [rest, heldOut] = train.rows.split({ last: data.heldOut });
   const digests = test === undefined ? [train.digest] : [train.digest, test.digest];
-  return { train: rest, heldOut: data.heldOut === 0 ? undefined : heldOut, test: test?.rows, height, width, digests };
+  return {
+    train: subsetOf(rest, data),
+    heldOut: data.heldOut === 0 ? undefined : heldOut,
+    test: test?.rows,
+    height,
+    width,
+    digests,
+  };
+}
+
+/** The rows that are trained on, of those that are not held out: all, or as many of each class as there are to be labels of. */
+function subsetOf(rows: Dataset, data: Configuration['data']): Dataset {
+  if (!('labelled' in data) || data.labelled === undefined) return rows;
+  return rows.balancedSubset({ rows: data.labelled, seed: data.subset ?? 0 });
 }
 
 /** Loads what one name or path stands for. */

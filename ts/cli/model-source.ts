@@ -28,14 +28,16 @@ export function openModel(engine: Engine, path: string): Model {
   } catch (error) {
     if (!(error instanceof WakesleepError)) throw error;
     const { code, message } = error;
-    if (code === 'OPTION_INVALID') {
-      const advice = 'the command opens files that wakesleep wrote; others need `engine.open()` and their graph';
-      throw new WakesleepError('FILE_CORRUPT', `${path} does not say what graph it belongs to; ${advice}.`, {
-        where: path,
-      });
-    }
+    if (code === 'OPTION_INVALID') throw withoutGraph(path);
     throw new WakesleepError(code, `${path}: ${message}`, { where: path, cause: error });
   }
+}
+
+/** The error for parameters from elsewhere. */
+export function withoutGraph(path: string): WakesleepError {
+  const advice = 'the command opens files that wakesleep wrote; others need `engine.open()` and their graph';
+  const message = `${path} does not say what graph it belongs to; ${advice}.`;
+  return new WakesleepError('FILE_CORRUPT', message, { where: path });
 }
 
 function unreadable(path: string, reason: string, cause?: unknown): WakesleepError {

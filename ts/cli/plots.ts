@@ -1,5 +1,5 @@
 /**
- * Plots as SVG text: lines over a common axis, and values with their intervals. Drawn by Observable Plot into linkedom's
+ * Plots as SVG text: lines over a common axis, values with their intervals, and tables of counts. Drawn by Observable Plot into linkedom's
  * document, both of which are loaded when the first plot is drawn. Equal series give equal text. The background is white,
  * so that a plot reads the same in light and dark viewers.
  */
@@ -35,9 +35,19 @@ export interface ValuePanel {
   }[];
 }
 
+/** Counts by line and column, of the same names, and how both are called. */
+export interface MatrixPanel {
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly names: readonly string[];
+  /** `[line][column]`. */
+  readonly counts: readonly (readonly number[])[];
+}
+
 const WIDTH = 860;
 const TITLE_HEIGHT = 34;
 const PANEL_HEIGHT = 380;
+const MATRIX_HEIGHT = 640;
 const LEGEND_WIDTH = 210;
 const LEGEND_LINE = 19;
 /** Lines of at most so many points show each of them. */
@@ -104,6 +114,43 @@ export async function valuePlot(title: string, { x, values }: ValuePanel): Promi
       ruleY(bracketed, { y: 'name', x1: 'low', x2: 'high', stroke: colourOf(0), strokeWidth: 5, strokeOpacity: 0.4 }),
       dot(values, { x: 'value', y: 'name', r: 4, fill: colourOf(0) }),
       text(values, { x: 'value', y: 'name', text: ({ value }) => value.toFixed(2), dx: 10, textAnchor: 'start' }),
+    ],
+  });
+  page.add(drawn, 0);
+  return page.text();
+}
+
+/** The most names of which each cell has room for its number. */
+const MOST_NUMBERED = 25;
+
+/**
+ * The text of an SVG file with a table of counts; a cell is the darker the larger its share of its line, as the root of it, so
+ * that what is rare can be seen.
+ */
+export async function matrixPlot(title: string, { x, y, names, counts }: MatrixPanel): Promise<string> {
+  const { plot, cell, text } = await import('@observablehq/plot');
+  const page = await Page.of(title, MATRIX_HEIGHT);
+  const cells = counts.flatMap((line, index) => {
+    const sum = Math.max(
+      1,
+      line.reduce((total, count) => total + count, 0),
+    );
+    return line.map((count, column) => {
+      const darkness = Math.sqrt(count / sum);
+      return { x: names[column]!, y: names[index]!, count, darkness };
+    });
+  });
+  const places = { x: 'x', y: 'y' } as const;
+  const numbered = names.length <= MOST_NUMBERED ? cells.filter(({ count }) => count > 0) : [];
+  const drawn = plot({
+    ...page.size(MATRIX_HEIGHT),
+    marginTop: 40,
+    x: { domain: names, label: x.label, labelAnchor: 'center', labelArrow: 'none', axis: 'top' },
+    y: { domain: names, label: y.label, labelAnchor: 'center', labelArrow: 'none' },
+    opacity: { type: 'identity' },
+    marks: [
+      cell(cells, { ...places, fill: colourOf(0), fillOpacity: 'darkness', inset: 0.5 }),
+      text(numbered, { ...places, text: 'count', fill: ({ darkness }) => (darkness > 0.6 ? 'white' : 'black') }),
     ],
   });
   page.add(drawn, 0);

@@ -1,9 +1,23 @@
 /** The last lines of a run: what was reached, where the pictures are, and what to try next. */
+import type { ClassificationResults } from '../evaluate/evaluate.js';
+import type { Graph } from '../graph/graph.js';
+import { labelLayerOf } from '../graph/machines.js';
 import { duration, type Output, withThousands } from './output.js';
 import type { RunDescription, RunFolder } from './run-folder.js';
 
+/** How far confidence can be believed, and the two classes that are confused most often. */
+function saidOf({ confusion, expectedCalibrationError }: ClassificationResults): string {
+  const believed = `expected calibration error ${(100 * expectedCalibrationError).toFixed(2)} %`;
+  const wrong = confusion.flatMap((line, label) =>
+    line.flatMap((times, said) => (said === label ? [] : [{ label, said, times }])),
+  );
+  const [most] = wrong.sort((a, b) => b.times - a.times);
+  if (most === undefined || most.times === 0) return `${believed}; nothing is wrong`;
+  return `${believed}; most often wrong: ${most.label} taken for ${most.said}, ${most.times} ${most.times === 1 ? 'time' : 'times'}`;
+}
+
 /** Says what a finished run reached. */
-export function reportRun(folder: RunFolder, description: RunDescription, output: Output): void {
+export function reportRun(folder: RunFolder, graph: Graph, description: RunDescription, output: Output): void {
   const { evaluation = {}, seconds, model, pictures = [], configuration } = description;
   output.object({ type: 'finished', out: folder.path, model, evaluation, seconds, pictures });
   const { testErrorPercent, testErrors, testRows, heldOutErrorPercent } = evaluation;
@@ -15,6 +29,8 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
     );
   }
   if (heldOutErrorPercent !== undefined) output.line(`Held-out error         ${heldOutErrorPercent.toFixed(2)} %`);
+  if (evaluation.classification !== undefined)
+    output.line(`Classification         ${saidOf(evaluation.classification)}`);
   if (recognisedSamplesPercent !== undefined) {
     const judge = 'of generated digits are what they should be to a 3-nearest-neighbour classifier';
     output.line(`Recognised samples     ${recognisedSamplesPercent.toFixed(1)} % ${judge}`);
@@ -56,7 +72,6 @@ export function reportRun(folder: RunFolder, description: RunDescription, output
     output.line('Generated              none: chains of this model grow beyond all numbers');
   }
   output.line(`Pictures               ${pictures.map((name) => folder.shown(name)).join(', ')}`);
-  const labelled = configuration.model.type === 'deepBeliefNet' && configuration.model.label !== undefined;
-  const clamp = labelled ? ' --clamp label=3 --out threes.png' : ' --out samples.png';
+  const clamp = labelLayerOf(graph) !== undefined ? ' --clamp label=3 --out threes.png' : ' --out samples.png';
   output.line(`Try next               npx wakesleep sample ${folder.modelPath}${clamp}`);
 }

@@ -30,6 +30,12 @@ import { isPlainObject } from '../options.js';
 import type { DataDigest } from './data.js';
 import { readBytesIfThere } from './model-source.js';
 
+/** A model that a run started from. */
+export interface StartDigest {
+  readonly file: string;
+  readonly sha256: string;
+}
+
 /** What run.json says. */
 export interface RunDescription {
   readonly format: 'wakesleep-run';
@@ -46,6 +52,8 @@ export interface RunDescription {
     readonly reason: string;
   };
   readonly data: readonly DataDigest[];
+  /** The model that the run started from, where it did. */
+  readonly start?: StartDigest;
   readonly startedAt: string;
   /** When the run went on after it had been stopped. */
   readonly resumedAt: readonly string[];
@@ -116,10 +124,15 @@ export class RunFolder {
       .map((line, index) => parseRecord(line, file, index));
   }
 
+  /** The model's file in a run's folder. */
+  static modelIn(path: string): string {
+    return join(path, names.model);
+  }
+
   /** Writes the model; returns what run.json says of it. */
   writeModel(bytes: Uint8Array, updates: number): NonNullable<RunDescription['model']> {
     writeFileAtomic(join(this.path, names.model), bytes);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const sha256 = sha256Of(bytes);
     return { file: names.model, sha256, bytes: bytes.length, updates };
   }
 
@@ -181,6 +194,11 @@ export function takeFolder<T>(
     lock.release();
     throw error;
   }
+}
+
+/** The SHA-256 of bytes, in hexadecimal digits. */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** A file's path for a person: relative to the working folder where that is shorter. */

@@ -23,13 +23,15 @@ export function checkVariants(names: readonly string[], assignments: readonly st
 
 /**
  * The assignments that are meant for a variant of a study: `variants.NAME.path=value` for that one alone, `path=value` for
- * all of them.
+ * all of them, but what changes `model` for none that starts from another's model.
  */
-export function assignmentsOf(variant: string, assignments: readonly string[]): string[] {
+export function assignmentsOf(variant: string, assignments: readonly string[], configuration: unknown): string[] {
   const own = `variants.${variant}.`;
+  const starts = isPlainObject(configuration) && configuration.start !== undefined;
   return assignments.flatMap((assignment) => {
     if (assignment.startsWith(own)) return [assignment.slice(own.length)];
-    return assignment.startsWith('variants.') ? [] : [assignment];
+    if (assignment.startsWith('variants.')) return [];
+    return starts && /^model[.=]/.test(assignment) ? [] : [assignment];
   });
 }
 

@@ -7,18 +7,20 @@
  *     summary.svg     the comparison as a plot
  *
  * A variant is finished when its own run.json says so; those are not trained again. What the study's run.json says of them
- * follows, so that a kill between the two loses nothing.
+ * follows, so that a kill between the two loses nothing. A variant that starts from another's model is trained after it.
  */
 import { join, resolve } from 'node:path';
 import {
   type Comparison,
   type Configuration,
   FREE_ON_RESUME,
+  isVariantName,
   ofVariant,
   type ReadStudy,
   refuseUnknownVariant,
 } from '../config.js';
 import { WakesleepError } from '../errors.js';
+import { shareInterval } from '../evaluate/interval.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { firstDifference } from '../files/json.js';
 import type { TrainingRecord } from '../learn/training.js';
@@ -26,6 +28,7 @@ import { type DrawnMeasure, drawnMeasures, pointsOf } from './metrics-plot.js';
 import { duration, type Output, withThousands } from './output.js';
 import { linePlot, valuePlot } from './plots.js';
 import { type RunDescription, RunFolder, readDescribed, shownPath, takeFolder } from './run-folder.js';
+import { refuseChangedStart } from './start.js';
 
 /** What a study's run.json says. */
 export interface StudyDescription {
@@ -45,7 +48,7 @@ export interface VariantSummary {
   readonly name: string;
   /** What the study compares by; null where the variant has no such number. */
   readonly value: number | null;
-  /** The ends between which an estimate of `testNats` lies. */
+  /** The ends between which an estimate of `testNats` lies, or the 95 % interval of `testErrorPercent` over test rows. */
   readonly low?: number;
   readonly high?: number;
   readonly updates: number;
@@ -56,9 +59,11 @@ export interface VariantSummary {
   readonly timing: NonNullable<RunDescription['seconds']>;
 }
 
+type Variant = ReadStudy['variants'][number];
+
 /** Trains one variant into a folder of its own, or goes on with it. */
 export type TrainVariant = (
-  variant: ReadStudy['variants'][number],
+  variant: Variant,
   folder: string,
   what: { readonly title: string; readonly output: Output },
 ) => Promise<unknown>;
@@ -69,7 +74,7 @@ const comparisonLabels: Readonly<Record<Comparison, string>> = {
   logLikelihood: drawnMeasures.logLikelihood.label,
   reconstructionError: drawnMeasures.reconstructionError.label,
   testNats: 'log-likelihood of test rows (nats a row)',
-  testErrorPercent: 'test error (%)',
+  testErrorPercent: 'test error (%, and its 95 % interval over test rows)',
 };
 
 /** A study, and what of it is to be done. */
@@ -92,12 +97,17 @@ export async function runStudy(work: StudyWork, trainVariant: TrainVariant, outp
   const { lock, previous } = takeFolder(path, work.resume, readStudyDescription);
   try {
     if (previous !== undefined) refuseOther(work, previous);
+    refuseUnfinishedStarts(path, wanted);
     const isDone = previous?.status === 'finished';
     const description = isDone ? previous : describe(path, descriptionOf(work, previous));
     output.remark(`${work.title}: ${study.variants.length} variants, into ${shownPath(resolve(path))}`);
     for (const [index, variant] of wanted.entries()) {
       const { name } = variant;
-      if (finishedRun(join(path, name)) !== undefined) continue;
+      const done = finishedRun(join(path, name));
+      if (done !== undefined) {
+        refuseOtherStart(path, variant, done);
+        continue;
+      }
       const title = `${name}, ${index + 1} of ${wanted.length}`;
       try {
         await trainVariant(variant, join(path, name), { title, output: output.of(name) });
@@ -128,6 +138,38 @@ function refuseOther({ study, path }: StudyWork, previous: StudyDescription): vo
   if (different === undefined) return;
   const message = `\`${different}\` is not what it is in the study in ${shownPath(resolve(path))}; a study goes on with its own configuration only.`;
   throw new WakesleepError('RESUME_MISMATCH', message, { where: different });
+}
+
+/** The variant that another starts from; undefined where it starts from none. */
+function sourceOf({ configuration: { start } }: Variant): string | undefined {
+  return start !== undefined && isVariantName(start.from) ? start.from : undefined;
+}
+
+/** Where the model is that a variant starts from: an earlier one's folder, or a path of its own; undefined where it starts from none. */
+export function startPathIn(path: string, variant: Variant): string | undefined {
+  const source = sourceOf(variant);
+  return source === undefined ? variant.configuration.start?.from : join(path, source);
+}
+
+/** Refuses to train variants that start from one which is neither finished nor trained before them; throws `OPTION_INVALID`. */
+function refuseUnfinishedStarts(path: string, wanted: readonly Variant[]): void {
+  for (const variant of wanted) {
+    const { name } = variant;
+    const source = sourceOf(variant);
+    const isThere = source === undefined || wanted.some((other) => other.name === source);
+    if (isThere || finishedRun(join(path, name)) || finishedRun(join(path, source))) continue;
+    const message = `Variant ${name} starts from ${source}, which is not finished in ${shownPath(resolve(path))}; train it first, or with \`--only ${source}\` too.`;
+    throw new WakesleepError('OPTION_INVALID', message, { given: name, wanted: source, where: '--only' });
+  }
+}
+
+/** Refuses a finished variant whose source has been trained anew since; throws `RESUME_MISMATCH`. */
+function refuseOtherStart(path: string, variant: Variant, done: RunDescription): void {
+  const source = sourceOf(variant);
+  const model = source === undefined ? undefined : finishedRun(join(path, source))?.model;
+  if (source === undefined || model === undefined) return;
+  const now = { path: RunFolder.modelIn(join(path, source)), sha256: model.sha256 };
+  refuseChangedStart(done, now, join(path, variant.name));
 }
 
 /** The study as it begins or goes on. */
@@ -210,10 +252,21 @@ function summaryOf(
 ): VariantSummary {
   const { timing: _, ...last } = records.at(-1)!;
   const value = (isDrawn(compare) ? last[compare] : evaluation[compare]) ?? null;
-  const { testNatsLow: low, testNatsHigh: high } = evaluation;
-  const ends = compare === 'testNats' && low !== undefined && high !== undefined ? { low, high } : {};
   const { updates } = last;
-  return { name, value, ...ends, updates, last, evaluation, model: model!, timing: seconds! };
+  return { name, value, ...endsOf(compare, evaluation), updates, last, evaluation, model: model!, timing: seconds! };
+}
+
+/** How sure what variants are compared by is, where that is known. */
+function endsOf(
+  compare: Comparison,
+  { testNatsLow, testNatsHigh, testErrors, testRows }: VariantSummary['evaluation'],
+): Pick<VariantSummary, 'low' | 'high'> {
+  if (compare === 'testNats' && testNatsLow !== undefined && testNatsHigh !== undefined) {
+    return { low: testNatsLow, high: testNatsHigh };
+  }
+  if (compare !== 'testErrorPercent' || testErrors === undefined || testRows === undefined) return {};
+  const { low, high } = shareInterval(testErrors, testRows);
+  return { low: 100 * low, high: 100 * high };
 }
 
 function report(

@@ -33,6 +33,7 @@ import { labelLayerOf } from '../graph/machines.js';
 import type { Run } from '../learn/run.js';
 import type { TrainingRecord } from '../learn/training.js';
 import { recipeNamed, type TrainingRecipe } from '../recipes/index.js';
+import { classificationPictures } from './classification-pictures.js';
 import { type LoadedData, loadData } from './data.js';
 import { demonstrate } from './demonstrate.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
@@ -51,7 +52,8 @@ import { showProgress } from './progress.js';
 import { reportRun } from './report.js';
 import { type RunDescription, RunFolder } from './run-folder.js';
 import { assignmentsOf, checkVariants, withAssignments } from './set.js';
-import { runStudy } from './study.js';
+import { graphInFile, readStart, refuseChangedStart, type Start, startingModel } from './start.js';
+import { runStudy, startPathIn } from './study.js';
 
 /** What the command line gives. */
 export interface TrainArguments extends EngineOptions {
@@ -69,6 +71,8 @@ interface Source {
   readonly name: string;
   readonly title: string;
   readonly read: ReadConfiguration;
+  /** The model that the run starts from, or the folder of its run; undefined where it starts from none. */
+  readonly startPath: string | undefined;
 }
 
 /** A study, and what it is called. */
@@ -91,7 +95,13 @@ export async function train(source: string, options: TrainArguments, output: Out
     await runStudy(
       work,
       (variant, path, { title, output: own }) =>
-        trainInto(path, { name: `${what.name}/${variant.name}`, title, read: variant }, options, interruption, own),
+        trainInto(
+          path,
+          { name: `${what.name}/${variant.name}`, title, read: variant, startPath: startPathIn(out, variant) },
+          options,
+          interruption,
+          own,
+        ),
       output,
     );
     return exitStatus.done;
@@ -132,8 +142,8 @@ function readSource(source: string, recipe: TrainingRecipe | undefined, options:
     options.seed === undefined ? configuration : { ...(configuration as object), seed: options.seed };
   if (isStudy(given)) {
     const changed = (configuration: unknown, variant: string) =>
-      withAssignments(seeded(configuration), assignmentsOf(variant, options.set));
-    const study = readStudy(given, changed);
+      withAssignments(seeded(configuration), assignmentsOf(variant, options.set, configuration));
+    const study = readStudy(given, changed, graphInFile);
     checkVariants(
       study.variants.map(({ name }) => name),
       options.set,
@@ -144,7 +154,8 @@ function readSource(source: string, recipe: TrainingRecipe | undefined, options:
     const message = `\`--only\` chooses among the variants of a study, and ${named.name} is a single run.`;
     throw new WakesleepError('OPTION_INVALID', message, { given: options.only[0], where: '--only' });
   }
-  return { ...named, read: readConfiguration(withAssignments(seeded(given), options.set)) };
+  const read = readConfiguration(withAssignments(seeded(given), options.set), graphInFile);
+  return { ...named, read, startPath: read.configuration.start?.from };
 }
 
 async function trainIn(
@@ -155,24 +166,26 @@ async function trainIn(
   interruption: Interruption,
   output: Output,
 ): Promise<number> {
-  const { configuration } = what.read;
+  const { configuration, graph } = what.read;
   const { previous } = folder;
   if (previous !== undefined) refuseOther(previous.configuration, configuration, folder);
+  const start = what.startPath === undefined ? undefined : readStart(what.startPath);
+  if (start !== undefined) refuseChangedStart(previous, start, folder.path);
   if (previous?.status === 'finished') {
     output.line(`The run in ${folder.shown('.')} is finished; there is nothing to go on with.`);
-    reportRun(folder, previous, output);
+    reportRun(folder, graph, previous, output);
     return exitStatus.done;
   }
   const data = await loadData(engine, configuration.data, dataFolder);
   interruption.signal.throwIfAborted();
-  const description = describe(what, engine, data, previous);
-  const { run, records } = begin(folder, what, engine, data, interruption);
+  const description = describe(what, engine, data, start, previous);
+  const { run, records } = begin(folder, what, engine, data, start, interruption);
   folder.describe(description);
   say(what, engine, run, folder, output);
   try {
     records.push(...(await runToEnd(folder, run, configuration.checkpointSeconds, interruption, output)));
     const finished = await finish(folder, run, data, description, records, interruption);
-    reportRun(folder, finished, output);
+    reportRun(folder, graph, finished, output);
     return exitStatus.done;
   } finally {
     run.free();
@@ -199,6 +212,7 @@ function describe(
   what: Source,
   engine: Engine,
   data: LoadedData,
+  start: Start | undefined,
   previous: RunDescription | undefined,
 ): RunDescription {
   const { info } = engine;
@@ -217,6 +231,7 @@ function describe(
       reason: info.reason,
     },
     data: data.digests,
+    ...(start !== undefined && { start: { file: start.path, sha256: start.sha256 } }),
     startedAt: previous?.startedAt ?? now,
     resumedAt: previous === undefined ? [] : [...previous.resumedAt, now],
   };
@@ -225,16 +240,20 @@ function describe(
 /** A new run, or the one that the folder's checkpoint stands in, with the records that it has given. */
 function begin(
   folder: RunFolder,
-  { read: { configuration, graph } }: Source,
+  { read }: Source,
   engine: Engine,
   data: LoadedData,
+  start: Start | undefined,
   { signal }: Interruption,
 ): { readonly run: Run; readonly records: TrainingRecord[] } {
+  const { configuration, graph } = read;
   const { seed, weightScale, train: algorithms, monitor } = configuration;
   const options = { signal, monitor, ...(data.heldOut === undefined ? {} : { heldOut: data.heldOut }) };
   const checkpoint = folder.readCheckpoint();
   if (checkpoint === undefined) {
-    const run = engine.create(graph, { seed, weightScale }).train(data.train, algorithms[0], options);
+    const model =
+      start === undefined ? engine.create(graph, { seed, weightScale }) : startingModel(engine, start, read);
+    const run = model.train(data.train, algorithms[0], options);
     return { run, records: folder.cutMetrics(0) };
   }
   const run = engine.resume(checkpoint, data.train, options);
@@ -342,6 +361,7 @@ async function finish(
     'generated.png': hasSamples ? generatedPicture(model, generated, data) : undefined,
     'chains.png': hasSamples ? await drawnIfSuitable(() => chainsPicture(model, seed, data)) : undefined,
     'metrics.svg': await metricsPlot(description.source, records),
+    ...(await classificationPictures(description.source, model, data, evaluation)),
   };
   const drawn = Object.entries(pictures).flatMap(([name, bytes]) => (bytes === undefined ? [] : [{ name, bytes }]));
   for (const { name, bytes } of drawn) folder.write(name, bytes);

@@ -18,7 +18,7 @@ import {
 import { stackOf } from '../graph/machines.js';
 import { CODE, networkOf, OUTPUTS } from '../graph/network.js';
 import type { Model } from '../model.js';
-import { oneOf, refuseUnknown } from '../options.js';
+import { finiteNumber, oneOf, refuseUnknown } from '../options.js';
 import { transpose } from '../parameters.js';
 import { gaussian } from '../units/gaussian.js';
 import { readUnits, type Units, unitType } from '../units/index.js';
@@ -28,6 +28,8 @@ import { anyPartsOf, emptyModel, type Part } from './machine-parts.js';
 export interface ClassifierOptions {
   /** The softmax units of the output; default the labels that the topmost machine has. */
   readonly label?: Units;
+  /** Standard deviation of the output's weights where they are new, as for `create()`; default `null`, what suits them. */
+  readonly weightScale?: number | null;
 }
 
 /** What `autoencoder` takes. */
@@ -39,7 +41,7 @@ export interface AutoencoderOptions {
 /** The graph of `classifier()`. */
 export function classifierGraph(graph: Graph, options: ClassifierOptions = {}): Graph {
   const where = 'classifier()';
-  refuseUnknown(where, options, ['label']);
+  refuseUnknown(where, options, ['label', 'weightScale']);
   const { machines, visible, label } = stackOf(graph);
   if (options.label === undefined && label === undefined) {
     const message =
@@ -58,9 +60,11 @@ export function classifierGraph(graph: Graph, options: ClassifierOptions = {}): 
  */
 export function classifier(model: Model, options: ClassifierOptions = {}): Model {
   const parts = anyPartsOf(model, 'classifier()');
+  const { weightScale = null } = options;
+  const scale = weightScale && finiteNumber('classifier()', 'weightScale', weightScale, { atLeast: 0 });
   const graph = classifierGraph(model.graph, options);
   return filled(model, parts[0]!, graph, (net) => {
-    net.parameters.initialise(net.seed, null);
+    net.parameters.initialise(net.seed, scale);
     parts.forEach(({ weights, upperBias }, index) => {
       writeLayer(net, index, weights, upperBias);
     });

@@ -6,7 +6,7 @@
  */
 import { WakesleepError } from '../errors.js';
 import { fingerprint } from '../fingerprint.js';
-import { noiseStream } from '../noise.js';
+import { noiseStream, seedWords } from '../noise.js';
 import { describeValue, finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
 import { withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
@@ -43,6 +43,17 @@ export interface SplitOptions {
   /** The first so many rows become the second view. */
   readonly first?: number;
 }
+
+/** What `balancedSubset()` takes. */
+export interface SubsetOptions {
+  /** Rows of the subset: a multiple of the number of classes. */
+  readonly rows: number;
+  /** Which of the many subsets it is. */
+  readonly seed: number;
+}
+
+/** What `permutation` tells a subset's draws by from those of training, which counts its phases from 0. */
+const SUBSET_PHASE = 255;
 
 /** What identifies a data set in a checkpoint. */
 export interface DataIdentity {
@@ -191,7 +202,7 @@ export class Dataset {
     const where = 'binarised()';
     refuseUnknown(where, options, options.method === 'threshold' ? ['method'] : ['method', 'seed']);
     const method = oneOf(where, 'method', options.method, ['sample', 'threshold'] as const);
-    const { runtime, columns, classes, name } = this.storage;
+    const { runtime, columns, name } = this.storage;
     const values = this.values();
     const states = new Uint8Array(values.length);
     if (method === 'threshold') {
@@ -211,10 +222,82 @@ export class Dataset {
       });
       stream.free();
     }
-    const labels = classes > 0 ? { labels: this.labels(), classes } : {};
+    return createDataset(runtime, { rows: states, columns, name: `${name} (${method})`, ...this.belongings() });
+  }
+
+  /**
+   * A new data set, yours to free, of `rows` of these rows with as many of each class: in a seeded order of all rows the
+   * first of each class, kept in the order in which they stand here. Throws `DATA_MISSING` without labels, `OPTION_INVALID`
+   * for rows that are no multiple of the classes, and `DATA_INVALID` for a class that has too few.
+   */
+  balancedSubset(options: SubsetOptions): Dataset {
+    const where = 'balancedSubset()';
+    refuseUnknown(where, options, ['rows', 'seed']);
+    const seed = readSeed(where, options.seed);
+    const labels = this.labels();
+    const { classes } = this;
+    const count = integer(where, 'rows', options.rows, { atLeast: 1 });
+    if (count % classes !== 0) {
+      const wanted = `a multiple of the number of classes, ${classes}`;
+      throw new WakesleepError('OPTION_INVALID', `\`rows\` must be ${wanted}; got ${count}.`, {
+        given: count,
+        wanted,
+        where: `${where}.rows`,
+      });
+    }
+    refuseSmallClasses(where, labels, classes, count / classes);
+    const chosen: number[] = [];
+    const missing = new Uint32Array(classes).fill(count / classes);
+    for (const row of this.shuffledRows(seed)) {
+      const label = labels[row]!;
+      if (missing[label] === 0) continue;
+      missing[label]! -= 1;
+      chosen.push(row);
+    }
+    chosen.sort((a, b) => a - b);
+    return this.copyOfRows(chosen, `${this.storage.name} (${count} labelled, subset ${seed})`);
+  }
+
+  /** Numbers of this view's rows in a seeded order. */
+  private shuffledRows(seed: number): Uint32Array {
+    const { runtime } = this.storage;
+    return withScratch(runtime, this.rows * 4, (order) => {
+      const [low, high] = seedWords(seed);
+      runtime.kernels.permutation(low, high, 0, SUBSET_PHASE, order.handle);
+      return order.words().slice(0, this.rows);
+    });
+  }
+
+  /** A data set of its own of some rows of this view, with all that belongs to them. */
+  private copyOfRows(rows: readonly number[], name: string): Dataset {
+    const { runtime, data, pixels, columns, scale } = this.storage;
+    const values = gathered(this.part(pixels ? data.bytes() : data.floats()), rows, columns);
+    return createDataset(runtime, { rows: values, columns, scale, name, ...this.belongings(rows) });
+  }
+
+  /**
+   * A data set of its own of these rows after a change to the numbers as they are stored, `[rows, columns]`; `one` is the
+   * largest that stands for no more than 1. @internal
+   */
+  changed(name: string, change: (stored: Uint8Array | Float32Array, one: number) => void): Dataset {
+    const { runtime, data, pixels, columns, scale } = this.storage;
+    const stored = this.part(pixels ? data.bytes() : data.floats()).slice();
+    change(stored, pixels ? Math.min(255, Math.floor(1 / scale + 1e-6)) : largestFloatToOne(scale));
+    return createDataset(runtime, { rows: stored, columns, scale, name, ...this.belongings() });
+  }
+
+  /** What belongs to rows of this view beside their numbers: of some of them, or of all. */
+  private belongings(rows?: readonly number[]): Pick<DatasetOptions, 'labels' | 'classes' | 'known' | 'rowWeights'> {
+    const { columns, classes, rowWeights } = this.storage;
+    const own = <T extends Uint8Array | Float32Array>(values: T, width: number) =>
+      rows === undefined ? values : gathered(values, rows, width);
     const known = this.known();
-    const kept = known === undefined ? labels : { ...labels, known };
-    return createDataset(runtime, { rows: states, columns, name: `${name} (${method})`, ...kept });
+    const weights = rowWeights?.subarray(this.firstRow, this.firstRow + this.rows);
+    return {
+      ...(classes > 0 && { labels: own(this.labels(), 1), classes }),
+      ...(known && { known: own(known, columns) }),
+      ...(weights && { rowWeights: own(weights, 1) }),
+    };
   }
 
   /** Whether every number is 0 or 1. */
@@ -427,6 +510,30 @@ function readClasses(where: string, { labels, classes }: DatasetOptions, rows: n
     });
   }
   return count;
+}
+
+/** The largest f32 that is at most 1 when it is multiplied by `scale`. */
+function largestFloatToOne(scale: number): number {
+  const nearest = Math.fround(1 / scale);
+  return nearest * scale <= 1 ? nearest : Math.fround(nearest * (1 - 2 ** -23));
+}
+
+/** Some rows of `[rows, columns]`, one after another. */
+function gathered<T extends Uint8Array | Float32Array>(values: T, rows: readonly number[], columns: number): T {
+  const copy = values.slice(0, rows.length * columns) as T;
+  rows.forEach((row, place) => {
+    copy.set(values.subarray(row * columns, (row + 1) * columns), place * columns);
+  });
+  return copy;
+}
+
+function refuseSmallClasses(where: string, labels: Uint8Array, classes: number, wanted: number): void {
+  const counts = new Uint32Array(classes);
+  for (const label of labels) counts[label]! += 1;
+  const small = counts.findIndex((count) => count < wanted);
+  if (small < 0) return;
+  const message = `A balanced subset needs ${wanted} rows of each class, and class ${small} has ${counts[small]}.`;
+  throw new WakesleepError('DATA_INVALID', message, { given: counts[small], wanted: String(wanted), where });
 }
 
 function readRowWeights(where: string, rowWeights: ArrayLike<number>, rows: number): Float32Array {

@@ -9,10 +9,12 @@ import { isBeliefNet } from '../graph/belief-net.js';
 import { isDeepBoltzmannMachine, sidesOf } from '../graph/deep-boltzmann.js';
 import { isTransposed, layerOf, unitsOf, unsuitable, visibleLayerOf, weightName } from '../graph/graph.js';
 import { labelLayerOf, visibleUnitsOf } from '../graph/machines.js';
+import type { Classification } from '../infer/classify.js';
 import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
 import { transpose } from '../parameters.js';
 import { type Units, unitType } from '../units/index.js';
+import { type ConfusedRow, calibration, confusionMatrix, mostConfused, type ReliabilityBin } from './confusion.js';
 import { shareOfEdgeFilters } from './edges.js';
 import { gaussianBaselines } from './gaussian-baselines.js';
 import { nearestNeighbourClasses } from './nearest-neighbours.js';
@@ -59,7 +61,22 @@ export interface EvaluationResults {
   recognisedSamplesPercent?: number;
   smoothFiltersPercent?: number;
   edgeFiltersPercent?: number;
+  classification?: ClassificationResults;
 }
+
+/** What is said of the test rows, beside what is right. */
+export interface ClassificationResults {
+  /** Counts, a line for each label and a column for each class that is said. */
+  readonly confusion: readonly (readonly number[])[];
+  /** Shares, 0 to 1. */
+  readonly expectedCalibrationError: number;
+  readonly bins: readonly ReliabilityBin[];
+  /** The wrong rows of the highest confidence, up to 40, the surest first. */
+  readonly mostConfused: readonly ConfusedRow[];
+}
+
+/** Wrong rows that are listed and shown. */
+const MOST_CONFUSED = 40;
 
 /** Samples drawn of each class to be judged, and how many of them are shown. */
 export const SAMPLES_PER_CLASS = 100;
@@ -80,16 +97,22 @@ export async function evaluate(
   pause: Pause,
 ): Promise<EvaluationResults> {
   const results: EvaluationResults = {};
+  let saidOfTest: Classification | undefined;
   for (const name of names) {
     await pause();
     if (name === 'testError') {
       const rows = present(data.test, name, 'test data');
-      results.testErrors = await errorsOn(model, rows, pause);
+      saidOfTest ??= await classified(model, rows, pause);
+      results.testErrors = errorsIn(saidOfTest, rows);
       results.testRows = rows.rows;
       results.testErrorPercent = (100 * results.testErrors) / rows.rows;
     } else if (name === 'heldOutError') {
       const rows = present(data.heldOut, name, 'held-out rows');
-      results.heldOutErrorPercent = (100 * (await errorsOn(model, rows, pause))) / rows.rows;
+      results.heldOutErrorPercent = (100 * errorsIn(await classified(model, rows, pause), rows)) / rows.rows;
+    } else if (name === 'classification') {
+      const rows = present(data.test, name, 'test data');
+      saidOfTest ??= await classified(model, rows, pause);
+      results.classification = classificationOf(saidOfTest, rows);
     } else if (name === 'testLikelihood') {
       const rows = present(data.test, name, 'test data');
       Object.assign(results, await testLikelihood(model, rows, data.train, pause));
@@ -210,17 +233,37 @@ export async function generate(
 /** Rows classified at a time. */
 const BLOCK = 1000;
 
-async function errorsOn(model: Model, data: Dataset, pause: Pause): Promise<number> {
-  const wanted = data.labels();
-  let errors = 0;
+/** Classes of all rows, a block at a time. */
+async function classified(model: Model, data: Dataset, pause: Pause): Promise<Classification> {
+  const blocks: Classification[] = [];
   for (let first = 0; first < data.rows; first += BLOCK) {
     await pause();
-    const { labels } = model.classify(data.view(first, Math.min(BLOCK, data.rows - first)));
-    labels.forEach((label, row) => {
-      if (label !== wanted[first + row]) errors += 1;
-    });
+    blocks.push(model.classify(data.view(first, Math.min(BLOCK, data.rows - first))));
   }
-  return errors;
+  const { classes } = blocks[0]!;
+  const labels = new Uint8Array(data.rows);
+  const probabilities = new Float64Array(data.rows * classes);
+  blocks.forEach((block, index) => {
+    labels.set(block.labels, index * BLOCK);
+    probabilities.set(block.probabilities, index * BLOCK * classes);
+  });
+  return { labels, probabilities, classes };
+}
+
+function errorsIn({ labels }: Classification, data: Dataset): number {
+  const wanted = data.labels();
+  return labels.filter((label, row) => label !== wanted[row]).length;
+}
+
+function classificationOf({ probabilities, classes }: Classification, data: Dataset): ClassificationResults {
+  const judged = { labels: data.labels(), probabilities, classes };
+  const { bins, expectedError } = calibration(judged);
+  return {
+    confusion: confusionMatrix(judged),
+    expectedCalibrationError: expectedError,
+    bins,
+    mostConfused: mostConfused(judged, MOST_CONFUSED),
+  };
 }
 
 function present(data: Dataset | undefined, name: string, what: string): Dataset {

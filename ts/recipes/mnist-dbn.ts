@@ -45,6 +45,6 @@ export const mnistDbn: TrainingRecipe = {
       top: { type: 'bernoulli', units: 2000 },
     },
     train: [{ type: 'greedy', phases: [learning, learning, learningOnTop] }],
-    evaluate: ['testError', 'recognisedSamples', 'smoothFilters'],
+    evaluate: ['testError', 'classification', 'recognisedSamples', 'smoothFilters'],
   },
 };

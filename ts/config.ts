@@ -29,6 +29,7 @@ import {
 import { sidesOf } from './graph/deep-boltzmann.js';
 import { type Graph, readGraph } from './graph/graph.js';
 import { labelLayerOf } from './graph/machines.js';
+import { isNetwork } from './graph/network.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
 import type { Backpropagation } from './learn/backpropagation.js';
 import type { BoltzmannLearning } from './learn/boltzmann-learning.js';
@@ -390,6 +391,7 @@ const evaluation = z.enum([
   'testError',
   'heldOutError',
   'classification',
+  'testReconstruction',
   'testLikelihood',
   'gaussianBaselines',
   'recognisedSamples',
@@ -433,6 +435,7 @@ export const comparisons = [
   'reconstructionError',
   'testNats',
   'testErrorPercent',
+  'testSquaredError',
 ] as const;
 export type Comparison = (typeof comparisons)[number];
 
@@ -698,6 +701,8 @@ function checkEvaluations(
   };
   for (const name of evaluate) {
     if (NEED_LABELS.includes(name) && labelLayerOf(graph) === undefined) refuse(name, 'a model with a layer of labels');
+    if (name === 'testReconstruction' && isNetwork(graph) && labelLayerOf(graph) !== undefined)
+      refuse(name, 'a model that gives its rows back');
     if (name === 'testLikelihood' && !isBeliefNet(graph)) sidesOf(graph, 'The likelihood of test rows');
     if (name === 'heldOutError' && rows === 0) refuse(name, 'rows in `data.heldOut`');
   }

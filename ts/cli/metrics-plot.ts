@@ -8,6 +8,9 @@ export const drawnMeasures = {
   logLikelihood: { label: 'exact log-likelihood (nats a row)', log: false },
   reconstructionError: { label: 'reconstruction error (squared, a row)', log: false },
   weightNorm: { label: 'root mean square of the weights', log: false },
+  loss: { label: 'loss of training rows (mean)', log: true },
+  heldOutLoss: { label: 'loss of held-out rows (mean)', log: true },
+  heldOutErrorPercent: { label: 'errors among held-out rows (%)', log: true },
   freeEnergyGap: { label: 'free energy, held-out less training rows (nats)', log: false },
 } as const satisfies Partial<Record<keyof TrainingRecord, object>>;
 
@@ -32,7 +35,9 @@ export function metricsPlot(title: string, records: readonly TrainingRecord[]): 
     const series = lines.filter(({ points }) => points.some(([, value]) => value !== 0));
     return { x: { label: 'updates' }, y: drawnMeasures[measure], series };
   };
-  const panels = (['reconstructionError', 'freeEnergyGap', 'gapToOptimum'] as const)
+  const panels = (
+    ['loss', 'heldOutLoss', 'heldOutErrorPercent', 'reconstructionError', 'freeEnergyGap', 'gapToOptimum'] as const
+  )
     .map(panelOf)
     .filter(({ series }) => series.length > 0);
   // Trainers that reconstruct nothing have at least weights that grow.

@@ -97,6 +97,27 @@ export async function linePlot(title: string, panels: readonly LinePanel[]): Pro
   return page.text();
 }
 
+/** The text of an SVG file with points in a square, a colour for each series. */
+export async function pointPlot(title: string, { x, y, series }: LinePanel): Promise<string> {
+  const { plot, dot } = await import('@observablehq/plot');
+  const page = await Page.of(title, MATRIX_HEIGHT);
+  const drawn = plot({
+    ...page.size(MATRIX_HEIGHT),
+    marginRight: LEGEND_WIDTH,
+    x: axisOptions(x, 'x'),
+    y: axisOptions(y, 'y'),
+    marks: series.map(({ points }, place) => {
+      return dot(points, { x: xOf, y: yOf, r: 1.8, fill: colourOf(place), fillOpacity: 0.7 });
+    }),
+  });
+  page.add(drawn, 0);
+  page.legend(
+    series.map(({ name }) => name),
+    0,
+  );
+  return page.text();
+}
+
 /** The text of an SVG file with a line for each value. */
 export async function valuePlot(title: string, { x, values }: ValuePanel): Promise<string> {
   const { plot, dot, ruleY, text } = await import('@observablehq/plot');

@@ -111,8 +111,8 @@ export async function showShare(title: string): Promise<{ at(share: number): voi
 function epochInWords(record: TrainingRecord): string {
   const { layer, epoch, epochs, reconstructionError, meanActivity, timing } = record;
   const error = record.loss === undefined ? `error ${reconstructionError.toPrecision(4)}` : missedInWords(record);
-  const active = `${(100 * meanActivity).toFixed(1)} % active`;
-  return `${layer}, epoch ${epoch} of ${epochs}: ${error}, ${active}, ${withThousands(timing.rowsPerSecond)} rows/s`;
+  const active = record.loss === undefined ? `, ${(100 * meanActivity).toFixed(1)} % active` : '';
+  return `${layer}, epoch ${epoch} of ${epochs}: ${error}${active}, ${withThousands(timing.rowsPerSecond)} rows/s`;
 }
 
 /** What a network misses. */

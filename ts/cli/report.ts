@@ -47,7 +47,9 @@ export function reportRun(folder: RunFolder, graph: Graph, description: RunDescr
       `Test likelihood        ${testNats.toFixed(2)} nats a row${drawn ? ', binarised by sampling once' : ''} (${how})`,
     );
   }
-  const { diagonalGaussianNats, fullGaussianNats } = evaluation;
+  const { diagonalGaussianNats, fullGaussianNats, testSquaredError } = evaluation;
+  if (testSquaredError !== undefined)
+    output.line(`Reconstruction         squared error ${testSquaredError.toFixed(3)} a test row`);
   if (diagonalGaussianNats !== undefined) {
     const full = `full covariance ${fullGaussianNats?.toFixed(2)}`;
     output.line(`Gaussians              diagonal ${diagonalGaussianNats.toFixed(2)} nats a row, ${full}`);

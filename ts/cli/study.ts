@@ -75,6 +75,7 @@ const comparisonLabels: Readonly<Record<Comparison, string>> = {
   reconstructionError: drawnMeasures.reconstructionError.label,
   testNats: 'log-likelihood of test rows (nats a row)',
   testErrorPercent: 'test error (%, and its 95 % interval over test rows)',
+  testSquaredError: 'squared error of reconstructed test rows (a row)',
 };
 
 /** A study, and what of it is to be done. */

@@ -30,10 +30,12 @@ import {
 } from '../evaluate/evaluate.js';
 import { firstDifference, valueAt } from '../files/json.js';
 import { labelLayerOf } from '../graph/machines.js';
+import { isNetwork } from '../graph/network.js';
 import type { Run } from '../learn/run.js';
 import type { TrainingRecord } from '../learn/training.js';
 import { recipeNamed, type TrainingRecipe } from '../recipes/index.js';
 import { classificationPictures } from './classification-pictures.js';
+import { codesPlot } from './codes-plot.js';
 import { type LoadedData, loadData } from './data.js';
 import { demonstrate } from './demonstrate.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
@@ -325,14 +327,17 @@ function checkpointByClock(folder: RunFolder, run: Run, seconds: number, interru
   return () => clearInterval(timer);
 }
 
-/** Generated rows; none where the chains of a model without labels grow beyond all numbers. */
+const NONE: Generated = { values: new Float32Array(), classes: 1, rowsPerClass: 0 };
+
+/** Generated rows; none from a network, or where the chains of a model without labels grow beyond all numbers. */
 async function generatedOrNone(...given: Parameters<typeof generate>): Promise<Generated> {
+  if (isNetwork(given[0].graph)) return NONE;
   try {
     return await generate(...given);
   } catch (error) {
     const labelled = labelLayerOf(given[0].graph) !== undefined;
     if (labelled || !(error instanceof WakesleepError) || error.code !== 'DIVERGED') throw error;
-    return { values: new Float32Array(), classes: 1, rowsPerClass: 0 };
+    return NONE;
   }
 }
 
@@ -361,6 +366,7 @@ async function finish(
     'generated.png': hasSamples ? generatedPicture(model, generated, data) : undefined,
     'chains.png': hasSamples ? await drawnIfSuitable(() => chainsPicture(model, seed, data)) : undefined,
     'metrics.svg': await metricsPlot(description.source, records),
+    'codes.svg': await codesPlot(description.source, model, data.test ?? data.train),
     ...(await classificationPictures(description.source, model, data, evaluation)),
   };
   const drawn = Object.entries(pictures).flatMap(([name, bytes]) => (bytes === undefined ? [] : [{ name, bytes }]));

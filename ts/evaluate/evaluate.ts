@@ -58,6 +58,8 @@ export interface EvaluationResults {
   /** Nats a test row under the Gaussians of the training rows. */
   diagonalGaussianNats?: number;
   fullGaussianNats?: number;
+  /** Of reconstructed test rows: squared error summed over a row, mean over rows. */
+  testSquaredError?: number;
   recognisedSamplesPercent?: number;
   smoothFiltersPercent?: number;
   edgeFiltersPercent?: number;
@@ -113,6 +115,8 @@ export async function evaluate(
       const rows = present(data.test, name, 'test data');
       saidOfTest ??= await classified(model, rows, pause);
       results.classification = classificationOf(saidOfTest, rows);
+    } else if (name === 'testReconstruction') {
+      results.testSquaredError = await reconstructionError(model, present(data.test, name, 'test data'), pause);
     } else if (name === 'testLikelihood') {
       const rows = present(data.test, name, 'test data');
       Object.assign(results, await testLikelihood(model, rows, data.train, pause));
@@ -230,7 +234,21 @@ export async function generate(
   return { values, classes, rowsPerClass };
 }
 
-/** Rows classified at a time. */
+/** Squared error of reconstructed rows, summed over a row, mean over rows; in f64, rows ascending. */
+async function reconstructionError(model: Model, data: Dataset, pause: Pause): Promise<number> {
+  let sum = 0;
+  for (let first = 0; first < data.rows; first += BLOCK) {
+    await pause();
+    const rows = data.view(first, Math.min(BLOCK, data.rows - first));
+    const given = rows.values();
+    model.reconstruct(rows).forEach((mean, place) => {
+      sum += (mean - given[place]!) ** 2;
+    });
+  }
+  return sum / data.rows;
+}
+
+/** Rows classified or reconstructed at a time. */
 const BLOCK = 1000;
 
 /** Classes of all rows, a block at a time. */

@@ -27,6 +27,7 @@ export interface Stack {
 
 /** Reads a graph as a stack of restricted Boltzmann machines; throws `GRAPH_UNSUITABLE`. */
 export function stackOf(graph: Graph): Stack {
+  refuseNetwork(graph);
   checkAllPairs(graph);
   const uppers = new Set(graph.connections.map((connection) => connection.upper));
   const bottoms = graph.layers.map((layer) => layer.name).filter((name) => !uppers.has(name));
@@ -110,6 +111,15 @@ function single(graph: Graph, below: string): Connection | undefined {
 
 function isBeside(machines: readonly Machine[], visible: string, name: string): boolean {
   return name !== visible && machines.every((machine) => machine.upper !== name);
+}
+
+/** Refuses a feed-forward network, which has no machines. */
+function refuseNetwork({ connections }: Graph): void {
+  const forward = connections.find(({ kind }) => kind === 'forward');
+  if (forward === undefined) return;
+  const name = connectionName(forward);
+  const message = `This needs restricted Boltzmann machines, and a feed-forward network has none: \`${name}\` is forward.`;
+  throw unsuitable(message, name);
 }
 
 /** Refuses connections that machines do not have: within a layer, or of listed pairs of units alone. */

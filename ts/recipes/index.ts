@@ -8,6 +8,18 @@ import { explainingAway } from './explaining-away.js';
 import { infiniteNet } from './infinite-net.js';
 import { mnistDbm, mnistDbmQuick } from './mnist-dbm.js';
 import { mnistDbn } from './mnist-dbn.js';
+import {
+  mnistAutoencoder,
+  mnistAutoencoderQuick,
+  mnistBackprop,
+  mnistCodes,
+  mnistFewLabels,
+  mnistFewLabelsQuick,
+  mnistPretrainBackprop,
+  mnistPretrainBackpropQuick,
+  mnistPretrainDropout,
+  mnistPretrainDropoutQuick,
+} from './mnist-networks.js';
 import { mnistRbm } from './mnist-rbm.js';
 import { mnistRbmLikelihood } from './mnist-rbm-likelihood.js';
 import { mnistSbn } from './mnist-sbn.js';
@@ -22,6 +34,16 @@ export const recipes: readonly Recipe[] = [
   barsAndStripes,
   mnistRbm,
   mnistDbn,
+  mnistBackprop,
+  mnistPretrainBackpropQuick,
+  mnistPretrainBackprop,
+  mnistPretrainDropoutQuick,
+  mnistPretrainDropout,
+  mnistAutoencoderQuick,
+  mnistAutoencoder,
+  mnistCodes,
+  mnistFewLabelsQuick,
+  mnistFewLabels,
   mnistRbmLikelihood,
   mnistDbmQuick,
   mnistDbm,

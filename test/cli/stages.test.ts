@@ -5,7 +5,14 @@
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bernoulli, contrastiveDivergence, load, persistentContrastiveDivergence, rbm } from 'wakesleep';
+import {
+  bernoulli,
+  contrastiveDivergence,
+  load,
+  persistentContrastiveDivergence,
+  rbm,
+  readSafetensors,
+} from 'wakesleep';
 import { resolveData } from '../../dist/data/named.js';
 import { namesIn, runOf, sha256Of, temporaryFolder, wakesleep } from './command.js';
 
@@ -57,6 +64,8 @@ describe('stages of a study', () => {
       start: { sha256: sha256Of(modelIn('whole', 'tuned')) },
       model: { updates: 60 },
     });
+    const { metadata } = readSafetensors(readFileSync(modelIn('whole', 'again')), 'model');
+    expect(JSON.parse(metadata.model!)).toMatchObject({ seed: 6, updates: 60 });
   });
 
   it('end with the bits of one model that is trained twice', async () => {

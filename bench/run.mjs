@@ -1,12 +1,13 @@
 /**
  * The bench of trainers and sampling: a workload of workload.mjs (default `cd1`) beside PyTorch, and CD-1 beside scikit-learn.
  *
- *     node bench/run.mjs [cd1|cd10|pcd|tempering|gaussian|relu|sampling]... [--rounds N] [--dry]
+ *     node bench/run.mjs [cd1|cd10|pcd|tempering|gaussian|relu|sampling|backprop|backprop-relu]... [--rounds N] [--dry]
  *
  * Each participant is a process that does a piece of work (an epoch) when asked. For 1 and 2 threads: 5 rounds, in each of
  * which every participant in turn runs one warm-up and two timed pieces; the others idle meanwhile. What counts is the ratio
  * rival / ours within a round: its median, with the range; memory is the most that each process held. Both sides shuffle, gather, binarise at every presentation,
- * draw once per layer and step, use momentum and weight cost (scikit-learn has neither, and is persistent).
+ * draw once per layer and step, use momentum and weight cost (scikit-learn has neither, and is persistent). Of backpropagation
+ * the mean is that of the loss.
  *
  * Python is looked for at $WAKESLEEP_BENCH_PYTHON, then in a venv of the user's cache folder; without it (or without a
  * rival's package) the bench says so and runs the rest. `--dry` records nothing.
@@ -28,7 +29,7 @@ async function participants(workload, threads) {
   const all = [ours];
   const rival = (name, script) =>
     start(name, PYTHON, [join(HERE, 'rivals', script), IMAGES, String(threads), workload]);
-  all.push(await rival('PyTorch', 'trainers.py'));
+  all.push(await rival('PyTorch', workload.startsWith('backprop') ? 'backprop.py' : 'trainers.py'));
   if (workload === 'cd1') all.push(await rival('scikit-learn', 'scikit_learn.py'));
   return all.filter((participant) => participant !== undefined);
 }

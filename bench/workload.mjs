@@ -3,13 +3,16 @@
  * gives an iterator; one `next()` is one piece of work and gives something by which to tell that it is the same work.
  */
 import {
+  backpropagation,
   bernoulli,
   contrastiveDivergence,
   gaussian,
+  network,
   parallelTempering,
   persistentContrastiveDivergence,
   rbm,
   relu,
+  softmax,
 } from 'wakesleep';
 
 const [VISIBLE, HIDDEN] = [784, 500];
@@ -85,6 +88,18 @@ function* annealing(engine, images) {
   }
 }
 
+/** Backpropagation through four layers of weights, with hidden units of a kind. */
+function backprop(units) {
+  return function* (engine, images, labels) {
+    const rows = images.subarray(0, ROWS * VISIBLE);
+    const data = engine.dataset({ rows, columns: VISIBLE, scale: 1 / 255, labels: labels.subarray(0, ROWS), classes: 10 });
+    const hidden = [500, 500, 2000].map(units);
+    const model = engine.create(network({ visible: bernoulli(VISIBLE), hidden, label: softmax(10) }), { seed: 7 });
+    const algorithm = backpropagation({ epochs: 1000, batchRows: BATCH, learningRate: 0.05, momentum: 0.9 });
+    for (const { loss } of model.train(data, algorithm)) yield loss;
+  };
+}
+
 export const workloads = {
   cd1: {
     title: 'CD-1 epoch, MNIST 60,000 rows, 784 x 500, batch 100, binarised at every presentation',
@@ -109,6 +124,14 @@ export const workloads = {
   relu: {
     title: 'CD-1 epoch, Gaussian-noisy ReLU, 20,000 rows of MNIST as real numbers, 784 x 500, batch 100',
     begin: onReal(relu(HIDDEN)),
+  },
+  backprop: {
+    title: 'Backpropagation epoch, 20,000 rows of MNIST, 784-500-500-2000-10, logistic units, batch 100',
+    begin: backprop((units) => bernoulli(units)),
+  },
+  'backprop-relu': {
+    title: 'Backpropagation epoch, 20,000 rows of MNIST, 784-500-500-2000-10, rectified units, batch 100',
+    begin: backprop((units) => relu(units, { noise: 'none' })),
   },
   sampling: {
     title: '1,000 chains x 1,000 full Gibbs sweeps, binary 784 x 500 after one epoch of CD-1',

@@ -92,7 +92,13 @@ function* annealing(engine, images) {
 function backprop(units) {
   return function* (engine, images, labels) {
     const rows = images.subarray(0, ROWS * VISIBLE);
-    const data = engine.dataset({ rows, columns: VISIBLE, scale: 1 / 255, labels: labels.subarray(0, ROWS), classes: 10 });
+    const data = engine.dataset({
+      rows,
+      columns: VISIBLE,
+      scale: 1 / 255,
+      labels: labels.subarray(0, ROWS),
+      classes: 10,
+    });
     const hidden = [500, 500, 2000].map(units);
     const model = engine.create(network({ visible: bernoulli(VISIBLE), hidden, label: softmax(10) }), { seed: 7 });
     const algorithm = backpropagation({ epochs: 1000, batchRows: BATCH, learningRate: 0.05, momentum: 0.9 });

@@ -3,6 +3,7 @@ export { compose, decompose, type TieOptions, tie, transposed } from './combine/
 export { type Mixture, type MixtureFitOptions, type MixtureRecord, mixture } from './combine/mixture.js';
 export { product } from './combine/product.js';
 export { type UnrollOptions, unroll } from './combine/unroll.js';
+export { untie } from './combine/untie.js';
 export { Dataset, type DatasetOptions, type SplitOptions } from './data/dataset.js';
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
 export { type CreateOptions, Engine, load } from './engine.js';
@@ -18,6 +19,7 @@ export {
   deepBoltzmannMachine,
   rbm,
   sigmoidBeliefNet,
+  untiedGraph,
 } from './graph/constructors.js';
 export { type Connection, type Edges, type Graph, type Layer, readGraph } from './graph/graph.js';
 export type { AggregatedOptions } from './infer/aggregated.js';

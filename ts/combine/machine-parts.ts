@@ -14,7 +14,7 @@ import {
   upwardBiasName,
   weightName,
 } from '../graph/graph.js';
-import { type Machine, stackOf } from '../graph/machines.js';
+import { type Machine, requireTied, stackOf } from '../graph/machines.js';
 import { checkEnergies } from '../likelihood/free-energy.js';
 import { Model } from '../model.js';
 import { describeValue } from '../options.js';
@@ -42,19 +42,13 @@ interface Label {
 }
 
 /** The machines of a model, bottom first; throws `OPTION_INVALID`, and `GRAPH_UNSUITABLE` where it is not a stack of machines with energies. */
-export function partsOf(model: unknown, what: string): Part[] {
-  if (!(model instanceof Model)) {
-    const wanted = 'a model';
-    throw new WakesleepError('OPTION_INVALID', `${what} takes ${wanted}; got ${describeValue(model)}.`, {
-      given: model,
-      wanted,
-      where: what,
-    });
-  }
-  const { machines, label } = stackOf(model.graph);
-  return machines.map((machine) => {
+export function partsOf(given: unknown, what: string): Part[] {
+  const model = readModel(what, given);
+  const stack = stackOf(model.graph);
+  requireTied(stack, what);
+  return stack.machines.map((machine) => {
     checkEnergies(model.parameters, machine, what);
-    return partOf(model, machine, label);
+    return partOf(model, machine, stack.label);
   });
 }
 
@@ -158,6 +152,17 @@ export function resizedUnits(units: Units, count: number): Units | undefined {
 /** The number of units of a layer that no graph holds yet. */
 export function countOf(units: Units): number {
   return unitsOf({ layers: [{ name: 'layer', units }], connections: [] }, 'layer');
+}
+
+/** Checks that something is a model; throws `OPTION_INVALID`. */
+export function readModel(where: string, given: unknown): Model {
+  if (given instanceof Model) return given;
+  const wanted = 'a model';
+  throw new WakesleepError('OPTION_INVALID', `${where} takes ${wanted}; got ${describeValue(given)}.`, {
+    given,
+    wanted,
+    where,
+  });
 }
 
 /** Checks that something is a list of at least `atLeast` models; throws `OPTION_INVALID`. */

@@ -32,6 +32,7 @@ import type { PersistentContrastiveDivergence } from './learn/persistent.js';
 import type { ReweightedWakeSleep } from './learn/reweighted-wake-sleep.js';
 import { monitors } from './learn/run.js';
 import type { CompleteTrainerOptions } from './learn/trainer-options.js';
+import type { UpDown } from './learn/up-down.js';
 import type { VariationalEM } from './learn/variational-em.js';
 import type { WakeSleep } from './learn/wake-sleep.js';
 import { describeValue, isPlainObject, nearestName, oneOf, refuseUnknown } from './options.js';
@@ -262,6 +263,24 @@ const algorithm = z.discriminatedUnion('type', [
     ...drawn,
     data: passing.optional(),
   } satisfies Record<keyof WakeSleep, z.ZodType>),
+  z.strictObject({
+    type: z.literal('upDown'),
+    epochs,
+    batchRows,
+    learningRate,
+    generativeRate: learningRate,
+    recognitionRate: learningRate,
+    topRate: learningRate,
+    optimiser,
+    momentum,
+    topCost: cost,
+    generativeCost: cost,
+    recognitionCost: cost,
+    gibbsSteps,
+    chains: count(1, 21_845).nullish(),
+    data: passing.optional(),
+    averaging,
+  } satisfies Record<keyof UpDown, z.ZodType>),
   z.strictObject({
     type: z.literal('reweightedWakeSleep'),
     ...drawn,

@@ -93,6 +93,7 @@ export type { Monitor, Run, TrainOptions } from './learn/run.js';
 export type { Schedule } from './learn/schedule.js';
 export type { CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/trainer-options.js';
 export type { Progress, TrainingRecord } from './learn/training.js';
+export { type UpDown, type UpDownOptions, upDown } from './learn/up-down.js';
 export { type VariationalEM, type VariationalEMOptions, variationalEM } from './learn/variational-em.js';
 export { type WakeSleep, type WakeSleepOptions, wakeSleep } from './learn/wake-sleep.js';
 export {

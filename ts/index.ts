@@ -27,6 +27,7 @@ export type { ClampedUnits } from './infer/ancestral.js';
 export type { Classification } from './infer/classify.js';
 export type { ConditionalOptions, FillOptions } from './infer/conditional.js';
 export type { LayerStates } from './infer/deep-sampling.js';
+export type { DenoiseOptions } from './infer/denoise.js';
 export type { FieldMeansOptions } from './infer/field.js';
 export type { FactorialPosteriorOptions } from './infer/mean-field.js';
 export type {

@@ -324,7 +324,7 @@ describe('training', () => {
     data.free();
   });
 
-  it('counts a row of weight 2 as two rows, and takes the default number of epochs', () => {
+  it('lets rows count by their weights, and few rows are seen often', () => {
     const { rows, labels, classes } = patterns(6, 2);
     const trained = (given: object, algorithm: Algorithm) => {
       const model = labelledNet(engine);

@@ -45,6 +45,7 @@ import type { PersistentContrastiveDivergence } from './learn/persistent.js';
 import type { ReweightedWakeSleep } from './learn/reweighted-wake-sleep.js';
 import { monitors } from './learn/run.js';
 import type { CompleteTrainerOptions } from './learn/trainer-options.js';
+import type { UpDown } from './learn/up-down.js';
 import type { VariationalEM } from './learn/variational-em.js';
 import type { WakeSleep } from './learn/wake-sleep.js';
 import { describeValue, isPlainObject, nearestName, oneOf, refuseUnknown } from './options.js';
@@ -146,6 +147,7 @@ const start = z
       as: z.literal('classifier'),
       label: units.optional().describe('The output; by default the labels that the stack has.'),
     }),
+    z.strictObject({ from: startFrom, as: z.literal('untied') }),
     z.strictObject({ from: startFrom, as: z.literal('autoencoder'), code: z.enum(['means', 'linear']).optional() }),
   ])
   .describe('In place of `model`: whose model a run starts from, and what is made of it. Biases are kept by default.');
@@ -328,6 +330,24 @@ const algorithm = z.discriminatedUnion('type', [
     ...drawn,
     data: passing.optional(),
   } satisfies Record<keyof WakeSleep, z.ZodType>),
+  z.strictObject({
+    type: z.literal('upDown'),
+    epochs,
+    batchRows,
+    learningRate,
+    generativeRate: learningRate,
+    recognitionRate: learningRate,
+    topRate: learningRate,
+    optimiser,
+    momentum,
+    topCost: cost,
+    generativeCost: cost,
+    recognitionCost: cost,
+    gibbsSteps,
+    chains: count(1, 21_845).nullish(),
+    data: passing.optional(),
+    averaging,
+  } satisfies Record<keyof UpDown, z.ZodType>),
   z.strictObject({
     type: z.literal('reweightedWakeSleep'),
     ...drawn,

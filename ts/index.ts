@@ -4,6 +4,7 @@ export { type Mixture, type MixtureFitOptions, type MixtureRecord, mixture } fro
 export { product } from './combine/product.js';
 export { type AutoencoderOptions, autoencoder, type ClassifierOptions, classifier } from './combine/unfold.js';
 export { type UnrollOptions, unroll } from './combine/unroll.js';
+export { untie } from './combine/untie.js';
 export { Dataset, type DatasetOptions, type SplitOptions, type SubsetOptions } from './data/dataset.js';
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
 export {
@@ -25,6 +26,7 @@ export {
   network,
   rbm,
   sigmoidBeliefNet,
+  untiedGraph,
 } from './graph/constructors.js';
 export { type Connection, type Edges, type Graph, type Layer, readGraph } from './graph/graph.js';
 export type { AggregatedOptions } from './infer/aggregated.js';
@@ -32,6 +34,7 @@ export type { ClampedUnits } from './infer/ancestral.js';
 export type { Classification } from './infer/classify.js';
 export type { ConditionalOptions, FillOptions } from './infer/conditional.js';
 export type { LayerStates } from './infer/deep-sampling.js';
+export type { DenoiseOptions } from './infer/denoise.js';
 export type { FieldMeansOptions } from './infer/field.js';
 export type { FactorialPosteriorOptions } from './infer/mean-field.js';
 export type {
@@ -108,6 +111,7 @@ export type { Monitor, Run, TrainOptions } from './learn/run.js';
 export type { Schedule } from './learn/schedule.js';
 export type { CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/trainer-options.js';
 export type { Progress, TrainingRecord } from './learn/training.js';
+export { type UpDown, type UpDownOptions, upDown } from './learn/up-down.js';
 export { type VariationalEM, type VariationalEMOptions, variationalEM } from './learn/variational-em.js';
 export { type WakeSleep, type WakeSleepOptions, wakeSleep } from './learn/wake-sleep.js';
 export {

@@ -13,6 +13,7 @@ import { isNetwork } from './graph/network.js';
 import { type AggregatedOptions, aggregatedPosterior, highestLayer } from './infer/aggregated.js';
 import { type Classification, classify } from './infer/classify.js';
 import { type ConditionalOptions, conditional, type FillOptions, fillMissing } from './infer/conditional.js';
+import { type DenoiseOptions, denoise } from './infer/denoise.js';
 import { type FieldMeansOptions, meansGivenVisible } from './infer/field.js';
 import {
   type FactorialPosteriorOptions,
@@ -211,6 +212,15 @@ export class Model {
     refuseUnknown('reconstruct()', options, []);
     if (isNetwork(this.graph)) return this.#withData(visible, (data) => networkReconstructions(this.parameters, data));
     return this.#withData(visible, (data) => reconstruct(this.parameters, data));
+  }
+
+  /**
+   * What the first hidden layer of a deep belief net, tied or untied, would like to reconstruct while effects from the layers
+   * above take the place of the rows, `[steps + 1, rows, visible units]`: the first after a bottom-up pass alone, the last
+   * without any effect of the rows. Noise that the model knows nothing of fades. Throws `GRAPH_UNSUITABLE`.
+   */
+  denoise(visible: Rows, options: DenoiseOptions = {}): Float32Array<ArrayBuffer> {
+    return this.#withData(visible, (data) => denoise(this.parameters, data, options));
   }
 
   /**

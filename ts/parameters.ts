@@ -146,6 +146,12 @@ export class Parameters {
     return this.transposed.has(name) ? transpose(values, this.specOf(name).shape[1]!) : values;
   }
 
+  /** A copy of a connection's weights as `[upper, lower]`, row-major, whichever way round files have them. */
+  weightsOf(connection: Connection): Float32Array<ArrayBuffer> {
+    const name = weightName(connection);
+    return readFloats(this.runtime, this.sizeOf(name), (out) => this.weight(name).read(out.handle));
+  }
+
   /** Sets a parameter; throws `SHAPE_MISMATCH` where the count differs and `NOT_FINITE` for values that are not finite. */
   write(name: string, values: ArrayLike<number>): void {
     const size = this.sizeOf(name);

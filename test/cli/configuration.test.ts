@@ -108,7 +108,7 @@ describe('values', () => {
     ],
     [
       'train.0.type=greddy',
-      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "deepBoltzmannLearning", "exactGradient", "backpropagation", "conjugateGradient", "expectationMaximisation", "boltzmannLearning", "wakeSleep", "reweightedWakeSleep", "monteCarloEM", "variationalEM" or "greedy"; got "greddy". Did you mean "greedy"?',
+      '`train.0.type` must be "contrastiveDivergence", "persistentContrastiveDivergence", "fastPersistentContrastiveDivergence", "parallelTempering", "deepBoltzmannLearning", "exactGradient", "backpropagation", "conjugateGradient", "expectationMaximisation", "boltzmannLearning", "wakeSleep", "upDown", "reweightedWakeSleep", "monteCarloEM", "variationalEM" or "greedy"; got "greddy". Did you mean "greedy"?',
     ],
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     [

@@ -10,21 +10,26 @@ import {
   rbm,
   replicatedSoftmax,
   softmax,
+  untiedGraph,
   verify,
 } from 'wakesleep';
 import { refusal } from '../files/refusal.js';
 
+const NET = deepBeliefNet({ visible: bernoulli(4), hidden: [bernoulli(3), bernoulli(2)] });
+const LABELLED = deepBeliefNet({
+  visible: bernoulli(4),
+  hidden: [bernoulli(3)],
+  label: softmax(2),
+  top: bernoulli(2),
+});
 const GRAPHS = {
   rbm: rbm({ visible: bernoulli(4), hidden: bernoulli(3) }),
   'rbm with labels': deepBeliefNet({ visible: bernoulli(4), hidden: [], label: softmax(2), top: bernoulli(3) }),
   'rbm of counts': rbm({ visible: replicatedSoftmax(4), hidden: bernoulli(3) }),
-  net: deepBeliefNet({ visible: bernoulli(4), hidden: [bernoulli(3), bernoulli(2)] }),
-  'net with labels': deepBeliefNet({
-    visible: bernoulli(4),
-    hidden: [bernoulli(3)],
-    label: softmax(2),
-    top: bernoulli(2),
-  }),
+  net: NET,
+  'net with labels': LABELLED,
+  'untied net': untiedGraph(NET),
+  'untied net with labels': untiedGraph(LABELLED),
 };
 type Kind = keyof typeof GRAPHS;
 
@@ -50,7 +55,12 @@ type Ask = (model: Model) => ArrayLike<number>;
 
 const deep = (what: string) =>
   `${what} needs a restricted Boltzmann machine, one layer of hidden units; this graph has layers above \`h1\`.`;
-const nets = (what: string) => ({ net: deep(what), 'net with labels': deep(what) });
+const labelled = (words: string) => ({ 'net with labels': words, 'untied net with labels': words });
+const nets = (what: string) => ({ net: deep(what), 'untied net': deep(what), ...labelled(deep(what)) });
+const untied = (what: string) => {
+  const words = `${what} needs the same weights upward and downward; \`h1>visible\` is directed, with recognition weights of its own.`;
+  return { 'untied net': words, 'untied net with labels': words };
+};
 const noLabel = 'A label can only be clamped where the graph has a layer of labels.';
 const noClasses = 'Classification needs a layer of labels, and this graph has none.';
 const noCounts =
@@ -64,7 +74,7 @@ const pseudoRefusals = {
 
 /** A question, how many numbers answer it, and the graphs that refuse it. */
 const QUESTIONS: [string, Ask, number | ((kind: Kind) => number), Partial<Record<Kind, string>>][] = [
-  ['meanHidden', (model) => model.meanHidden(rows), (kind) => (kind === 'net' ? 4 : 6), {}],
+  ['meanHidden', (model) => model.meanHidden(rows), (kind) => (kind.endsWith('net') ? 4 : 6), {}],
   [
     'meanHidden of h1',
     (model) => model.meanHidden(rows, { layer: 'h1' }),
@@ -80,7 +90,7 @@ const QUESTIONS: [string, Ask, number | ((kind: Kind) => number), Partial<Record
   ['reconstruct', (model) => model.reconstruct(rows), 8, {}],
   ['freeEnergy', (model) => model.freeEnergy(rows), 2, nets('A free energy')],
   ['logPartition', (model) => [model.logPartition()], 1, nets('The exact log Z')],
-  ['logLikelihood', (model) => model.logLikelihood(rows), 2, { 'net with labels': deep('The exact log Z') }],
+  ['logLikelihood', (model) => model.logLikelihood(rows), 2, labelled(deep('The exact log Z'))],
   [
     'annealedLogPartition',
     (model) => [model.annealedLogPartition({ seed: 1, chains: 5, temperatures: 5 }).logPartition],
@@ -103,20 +113,25 @@ const QUESTIONS: [string, Ask, number | ((kind: Kind) => number), Partial<Record
     'sample of a class',
     (model) => model.sample({ seed: 1, rows: 2, sweeps: 3, clamp: { label: 1 } }),
     8,
-    { rbm: noLabel, 'rbm of counts': noLabel, net: noLabel },
+    { rbm: noLabel, 'rbm of counts': noLabel, net: noLabel, 'untied net': noLabel },
   ],
   [
     'conditional',
     (model) => model.conditional([ROW, ROW], [1, 1, 0, 1], { seed: 1, sweeps: 3 }),
     8,
-    { 'rbm of counts': noCounts },
+    { 'rbm of counts': noCounts, ...untied('Clamped sampling of a net') },
   ],
-  ['fillMissing', (model) => model.fillMissing(holed, { seed: 1, sweeps: 3 }), 8, { 'rbm of counts': noCounts }],
+  [
+    'fillMissing',
+    (model) => model.fillMissing(holed, { seed: 1, sweeps: 3 }),
+    8,
+    { 'rbm of counts': noCounts, ...untied('Clamped sampling of a net') },
+  ],
   [
     'classify',
     (model) => model.classify(rows).probabilities,
     4,
-    { rbm: noClasses, 'rbm of counts': noClasses, net: noClasses },
+    { rbm: noClasses, 'rbm of counts': noClasses, net: noClasses, 'untied net': noClasses },
   ],
   [
     'verify',
@@ -125,6 +140,7 @@ const QUESTIONS: [string, Ask, number | ((kind: Kind) => number), Partial<Record
     {
       'rbm of counts':
         '`verify` lists all states, and the layer `visible` has counts of 4 words, whose states it cannot list; it knows binary, softmax and binomial units, and real-valued ones below them.',
+      ...untied('verify()'),
     },
   ],
 ];

@@ -11,6 +11,7 @@ import {
   greedy,
   parallelTempering,
   persistentContrastiveDivergence,
+  upDown,
 } from 'wakesleep';
 import { readAlgorithm } from '../../dist/learn/algorithm.js';
 import { refusal } from '../files/refusal.js';
@@ -23,6 +24,7 @@ const trainers = Object.entries({
   parallelTempering,
   exactGradient,
   expectationMaximisation,
+  upDown,
 } as unknown as Record<string, Trainer>);
 
 /** What an option must be, and numbers that it must not be. */
@@ -47,10 +49,16 @@ const OPTIONS: Record<string, Wanted> = {
   batchRows: integer(1, 21_845),
   learningRate: positive,
   fastLearningRate: positive,
+  generativeRate: positive,
+  recognitionRate: positive,
+  topRate: positive,
   momentum: share,
   optimiser,
   weightCost: cost,
   l1Cost: cost,
+  topCost: cost,
+  generativeCost: cost,
+  recognitionCost: cost,
   maxNorm: positive,
   data: passing,
   statistics: passing,

@@ -187,6 +187,7 @@ function learnedBy(graph: Graph, { type }: Algorithm, index: number): Machine {
     const { layers, connections } = chainOf(graph, 'Learning all layers');
     return { upper: layers.at(-1)!, connections };
   }
+  if (type === 'upDown') return { upper: stackOf(graph).machines.at(-1)!.upper, connections: graph.connections };
   // All connections of a network, a belief net or a general Boltzmann machine are learned together.
   if (isNetwork(graph) || isBeliefNet(graph) || type === 'boltzmannLearning') {
     return { upper: graph.layers.at(-1)!.name, connections: graph.connections };

@@ -12,9 +12,10 @@ import {
   unitsOf,
   unsuitable,
   upwardBiasName,
+  upwardConnection,
   weightName,
 } from '../graph/graph.js';
-import { type Machine, stackOf } from '../graph/machines.js';
+import { type Machine, requireTied, stackOf } from '../graph/machines.js';
 import { checkEnergies } from '../likelihood/free-energy.js';
 import { Model } from '../model.js';
 import { describeValue } from '../options.js';
@@ -25,8 +26,10 @@ import { type Units, unitType } from '../units/index.js';
 export interface Part {
   readonly lower: Units;
   readonly upper: Units;
-  /** `[upper, lower]`. */
+  /** Upward, `[upper, lower]`. */
   readonly weights: Float32Array;
+  /** Downward, `[upper, lower]`: the same numbers, but in a net that has been untied. */
+  readonly downward: Float32Array;
   readonly lowerBias: Float32Array;
   readonly upperBias: Float32Array;
   /** What the lower layer has of log-variances, and of what standardises it, in the order of their names. */
@@ -42,23 +45,17 @@ interface Label {
 }
 
 /** The machines of a model, bottom first; throws `OPTION_INVALID`, and `GRAPH_UNSUITABLE` where it is not a stack of machines with energies. */
-export function partsOf(model: unknown, what: string): Part[] {
-  const parts = anyPartsOf(model, what);
-  const { graph, parameters } = model as Model;
-  for (const machine of stackOf(graph).machines) checkEnergies(parameters, machine, what);
-  return parts;
+export function partsOf(given: unknown, what: string): Part[] {
+  const model = readModel(what, given);
+  const stack = stackOf(model.graph);
+  requireTied(stack, what);
+  for (const machine of stack.machines) checkEnergies(model.parameters, machine, what);
+  return anyPartsOf(model, what);
 }
 
-/** As `partsOf`, whether the machines have energies or not. */
-export function anyPartsOf(model: unknown, what: string): Part[] {
-  if (!(model instanceof Model)) {
-    const wanted = 'a model';
-    throw new WakesleepError('OPTION_INVALID', `${what} takes ${wanted}; got ${describeValue(model)}.`, {
-      given: model,
-      wanted,
-      where: what,
-    });
-  }
+/** As `partsOf`, whether the machines have energies, and weights of their own up and down, or not. */
+export function anyPartsOf(given: unknown, what: string): Part[] {
+  const model = readModel(what, given);
   const { machines, label } = stackOf(model.graph);
   return machines.map((machine) => partOf(model, machine, label));
 }
@@ -79,7 +76,8 @@ function partOf({ graph, parameters }: Model, { upper, connections }: Machine, l
   return {
     lower: layerOf(graph, lower).units,
     upper: layerOf(graph, upper).units,
-    weights: parameters.read(weightName(connection)),
+    weights: parameters.weightsOf(upwardConnection(graph, connection)),
+    downward: parameters.weightsOf(connection),
     lowerBias: parameters.read(biasName(lower)),
     upperBias: parameters.read(upwardBiasName(graph, upper)),
     deviations: deviationNames(graph, lower).map((name) => parameters.read(name)),
@@ -93,10 +91,12 @@ function partOf({ graph, parameters }: Model, { upper, connections }: Machine, l
 
 /** The same machine seen from above: its sides exchanged. */
 export function transposedPart(part: Part): Part {
+  const weights = transpose(part.weights, part.upperBias.length);
   return {
     lower: part.upper,
     upper: part.lower,
-    weights: transpose(part.weights, part.upperBias.length),
+    weights,
+    downward: weights,
     lowerBias: part.upperBias,
     upperBias: part.lowerBias,
     deviations: [],
@@ -163,6 +163,17 @@ export function resizedUnits(units: Units, count: number): Units | undefined {
 /** The number of units of a layer that no graph holds yet. */
 export function countOf(units: Units): number {
   return unitsOf({ layers: [{ name: 'layer', units }], connections: [] }, 'layer');
+}
+
+/** Checks that something is a model; throws `OPTION_INVALID`. */
+export function readModel(where: string, given: unknown): Model {
+  if (given instanceof Model) return given;
+  const wanted = 'a model';
+  throw new WakesleepError('OPTION_INVALID', `${where} takes ${wanted}; got ${describeValue(given)}.`, {
+    given,
+    wanted,
+    where,
+  });
 }
 
 /** Checks that something is a list of at least `atLeast` models; throws `OPTION_INVALID`. */

@@ -2,9 +2,12 @@
  * What a run makes, before it trains, of the model that it starts from. A maker says first which graph comes of a graph, so
  * that a study of stages is checked before anything is trained, and then which model comes of a model.
  */
+
+import { untiedGraph } from '../graph/constructors.js';
 import type { Graph } from '../graph/graph.js';
 import { Model } from '../model.js';
 import { autoencoder, autoencoderGraph, classifier, classifierGraph } from './unfold.js';
+import { untie } from './untie.js';
 
 /** What is made of a model: a line of `makers`. */
 export interface Maker<Options = StartOptions> {
@@ -21,6 +24,7 @@ export type StartOptions = Readonly<Record<string, unknown>> & { readonly weight
 export const makers = {
   same: { graphOf: (graph) => graph, modelOf: copied },
   classifier: { graphOf: classifierGraph, modelOf: classifier },
+  untied: { graphOf: (graph) => untiedGraph(graph), modelOf: untie },
   autoencoder: {
     graphOf: (graph, { weightScale: _, ...options }) => autoencoderGraph(graph, options),
     modelOf: (model, { weightScale: _, ...options }) => autoencoder(model, options),

@@ -112,9 +112,9 @@ export function autoencoderGraph(graph: Graph, options: AutoencoderOptions = {})
 export function autoencoder(model: Model, options: AutoencoderOptions = {}): Model {
   const parts = anyPartsOf(model, 'autoencoder()');
   return filled(model, parts[0]!, autoencoderGraph(model.graph, options), (net) => {
-    parts.forEach(({ weights, lowerBias, upperBias }, index) => {
+    parts.forEach(({ weights, downward, lowerBias, upperBias }, index) => {
       writeLayer(net, index, weights, upperBias);
-      writeLayer(net, 2 * parts.length - 1 - index, transpose(weights, upperBias.length), lowerBias);
+      writeLayer(net, 2 * parts.length - 1 - index, transpose(downward, upperBias.length), lowerBias);
     });
   });
 }

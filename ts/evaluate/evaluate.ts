@@ -7,12 +7,11 @@ import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { isBeliefNet } from '../graph/belief-net.js';
 import { isDeepBoltzmannMachine, sidesOf } from '../graph/deep-boltzmann.js';
-import { isTransposed, layerOf, unitsOf, unsuitable, visibleLayerOf, weightName } from '../graph/graph.js';
+import { layerOf, unitsOf, unsuitable, visibleLayerOf } from '../graph/graph.js';
 import { labelLayerOf, visibleUnitsOf } from '../graph/machines.js';
 import type { Classification } from '../infer/classify.js';
 import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
-import { transpose } from '../parameters.js';
 import { type Units, unitType } from '../units/index.js';
 import { type ConfusedRow, calibration, confusionMatrix, mostConfused, type ReliabilityBin } from './confusion.js';
 import { shareOfEdgeFilters } from './edges.js';
@@ -210,8 +209,7 @@ export function firstLayerFilters({ graph, parameters }: Model): Float32Array {
       visible,
     );
   }
-  const values = parameters.read(weightName(connection));
-  return isTransposed(connection) ? transpose(values, unitsOf(graph, visible)) : values;
+  return parameters.weightsOf(connection);
 }
 
 /** Draws rows for each class with its label clamped, or unclamped rows from a model without labels. */

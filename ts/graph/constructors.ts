@@ -2,7 +2,17 @@
 import { WakesleepError } from '../errors.js';
 import { boolean, describeValue, integer, refuseUnknown } from '../options.js';
 import { readUnits, type Units } from '../units/index.js';
-import { type Connection, type Edges, type Graph, type Layer, readGraph, unitsOf } from './graph.js';
+import {
+  type Connection,
+  connectionName,
+  type Edges,
+  type Graph,
+  type Layer,
+  readGraph,
+  unitsOf,
+  unsuitable,
+} from './graph.js';
+import { stackOf } from './machines.js';
 import { networkOf, OUTPUTS } from './network.js';
 
 /**
@@ -56,6 +66,30 @@ export function deepBeliefNet(options: {
     connections.push({ kind: 'undirected', lower: 'label', upper: names.at(-1)! });
   }
   return readGraph('deepBeliefNet()', { layers, connections });
+}
+
+/**
+ * A deep belief net with weights of its own for each direction, as contrastive wake-sleep (`upDown`) trains it: every tied
+ * connection becomes a directed one down and a recognition one up; layers, biases and the undirected connections of the
+ * topmost machine stay. Throws `GRAPH_UNSUITABLE` for what is no stack, and where no connection is tied.
+ */
+export function untiedGraph(graph: Graph): Graph {
+  const where = 'untiedGraph()';
+  const given = readGraph(where, graph);
+  const { machines } = stackOf(given);
+  if (given.connections.every(({ kind }) => kind !== 'tied')) {
+    const name = connectionName(machines[0]!.connections[0]!);
+    const { kind } = machines[0]!.connections[0]!;
+    throw unsuitable(`Only a deep belief net with tied connections can be untied; \`${name}\` is ${kind}.`, name);
+  }
+  const connections = given.connections.flatMap((connection): Connection[] => {
+    if (connection.kind !== 'tied') return [connection];
+    return [
+      { ...connection, kind: 'directed' },
+      { ...connection, kind: 'recognition' },
+    ];
+  });
+  return readGraph(where, { layers: given.layers, connections });
 }
 
 /**

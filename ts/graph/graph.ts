@@ -257,6 +257,18 @@ export function hasRecognitionBias(graph: Graph, name: string): boolean {
   return graph.connections.some(({ kind, upper }) => (kind === 'tied' || kind === 'recognition') && upper === name);
 }
 
+/**
+ * The connection that drives the upper layer of `connection` from the lower one: the recognition one beside a directed
+ * connection; any other leads both ways with the same weights, and so does a directed one that has none beside it.
+ */
+export function upwardConnection({ connections }: Graph, connection: Connection): Connection {
+  if (connection.kind !== 'directed') return connection;
+  const beside = connections.find(
+    ({ kind, lower, upper }) => kind === 'recognition' && lower === connection.lower && upper === connection.upper,
+  );
+  return beside ?? connection;
+}
+
 /** The name of the bias that a layer's units use when driven from below. */
 export function upwardBiasName(graph: Graph, layer: string): string {
   return hasRecognitionBias(graph, layer) ? `layers.${layer}.recognition_bias` : biasName(layer);

@@ -2,14 +2,24 @@
  * Parts of a graph that algorithms ask for, found when they are asked for, with an error that names what does not fit.
  *
  * A *machine* is a restricted Boltzmann machine inside a graph: one upper layer and the layers that it is joined to
- * from below. A plain RBM is one machine; a deep belief net is a stack of them, bottom first, the last undirected.
+ * from below. A plain RBM is one machine; a deep belief net is a stack of them, bottom first, the last undirected. Those
+ * below the last have one tied connection each or, in a net that has been untied, a directed one down and a recognition one
+ * up with weights of their own (`upwardConnection` says which leads up).
  */
 import { type Units, unitType } from '../units/index.js';
-import { isBeliefNet } from './belief-net.js';
-import { type Connection, connectionName, type Graph, layerOf, unsuitable, visibleLayerOf } from './graph.js';
+import { type Family, isBeliefNet } from './belief-net.js';
+import {
+  type Connection,
+  connectionName,
+  type Graph,
+  layerOf,
+  unsuitable,
+  upwardConnection,
+  visibleLayerOf,
+} from './graph.js';
 import { isNetwork, OUTPUTS } from './network.js';
 
-/** One upper layer and the connections down from it, in the graph's order. */
+/** One upper layer and the connections down from it, in the graph's order; those that only lead up are not among them. */
 export interface Machine {
   readonly upper: string;
   readonly connections: readonly Connection[];
@@ -17,7 +27,7 @@ export interface Machine {
 
 /** A graph as a stack of machines. */
 export interface Stack {
-  /** Bottom first; each but the last has one tied connection. */
+  /** Bottom first; each but the last has one connection, tied, or directed with a recognition one beside it. */
   readonly machines: readonly Machine[];
   /** The layer that holds the data. */
   readonly visible: string;
@@ -38,7 +48,7 @@ export function stackOf(graph: Graph): Stack {
   for (;;) {
     const up: Connection | undefined = single(graph, below);
     if (up === undefined) break;
-    const connections = graph.connections.filter((connection) => connection.upper === up.upper);
+    const connections = graph.connections.filter(({ kind, upper }) => leadsDown(kind) && upper === up.upper);
     machines.push({ upper: up.upper, connections });
     if (machines.length > graph.layers.length)
       throw unsuitable(`The connections above \`${below}\` form a circle.`, below);
@@ -46,18 +56,59 @@ export function stackOf(graph: Graph): Stack {
   }
   const last = machines.at(-1);
   if (last === undefined) throw unsuitable(`No connection leads up from the layer \`${visible}\`.`, visible);
-  checkKinds(machines);
+  checkKinds(graph, machines);
   const label = last.connections
     .map((connection) => connection.lower)
     .find((name) => isBeside(machines, visible, name));
   const used = machines.reduce((count, machine) => count + machine.connections.length, 0);
-  if (used !== graph.connections.length || bottoms.length !== (label === undefined ? 1 : 2)) {
+  const down = graph.connections.filter(({ kind }) => leadsDown(kind)).length;
+  if (used !== down || bottoms.length !== (label === undefined ? 1 : 2)) {
     throw unsuitable(
       'The graph is not a stack of layers with at most one layer of labels beside the last but one.',
       '',
     );
   }
   return { machines, visible, label };
+}
+
+/** The connections of a stack, below the topmost machine, whose two directions have weights of their own, bottom first. */
+export function untiedConnections({ machines }: Stack): Connection[] {
+  return machines.flatMap(({ connections }) => connections).filter(({ kind }) => kind === 'directed');
+}
+
+/** An untied stack: what its layers below the topmost machine are driven by, and that machine. */
+export interface UntiedNet {
+  /** Every layer below the topmost machine given the one above it, causes first: the visible one is the last. */
+  readonly generation: readonly Family[];
+  /** Every layer from the first hidden one to the topmost machine's lower one given the one below it, effects first. */
+  readonly recognition: readonly Family[];
+  readonly machine: Machine;
+  readonly visible: string;
+}
+
+/** The parts of a graph that `stackOf` takes and that has no tied connection. */
+export function untiedNetOf(graph: Graph): UntiedNet {
+  const { machines, visible } = stackOf(graph);
+  const below = machines.slice(0, -1).map(({ connections }) => connections[0]!);
+  return {
+    generation: below.map((connection) => ({ layer: connection.lower, connections: [connection] })).reverse(),
+    recognition: below.map((connection) => {
+      return { layer: connection.upper, connections: [upwardConnection(graph, connection)] };
+    }),
+    machine: machines.at(-1)!,
+    visible,
+  };
+}
+
+/** Refuses a stack that has been untied; `what` needs the same weights upward and downward. */
+export function requireTied(stack: Stack, what: string): void {
+  const directed = untiedConnections(stack)[0];
+  if (directed === undefined) return;
+  const name = connectionName(directed);
+  throw unsuitable(
+    `${what} needs the same weights upward and downward; \`${name}\` is directed, with recognition weights of its own.`,
+    name,
+  );
 }
 
 /** The units of the layer that holds the data. */
@@ -101,8 +152,12 @@ export function countedLayer(graph: Graph, { connections }: Pick<Machine, 'conne
   return counted?.lower;
 }
 
+function leadsDown(kind: Connection['kind']): boolean {
+  return kind !== 'recognition';
+}
+
 function single(graph: Graph, below: string): Connection | undefined {
-  const up = graph.connections.filter((connection) => connection.lower === below);
+  const up = graph.connections.filter(({ kind, lower }) => leadsDown(kind) && lower === below);
   if (up.length > 1) {
     throw unsuitable(`The layer \`${below}\` has ${up.length} connections upward, and a stack has one.`, below);
   }
@@ -136,19 +191,31 @@ function checkAllPairs({ connections }: Graph): void {
   );
 }
 
-function checkKinds(machines: readonly Machine[]): void {
+function checkKinds(graph: Graph, machines: readonly Machine[]): void {
   machines.forEach((machine, index) => {
     const top = index === machines.length - 1;
-    for (const { kind, lower, upper } of machine.connections) {
+    for (const connection of machine.connections) {
+      const { kind, upper } = connection;
+      const name = connectionName(connection);
       if (top && kind !== 'undirected') {
-        throw unsuitable(`The topmost connection \`${lower}-${upper}\` must be undirected; it is ${kind}.`, upper);
+        throw unsuitable(`The topmost connection \`${name}\` must be undirected; it is ${kind}.`, upper);
       }
-      if (!top && kind !== 'tied') {
-        throw unsuitable(`The connection \`${lower}-${upper}\` below the top must be tied; it is ${kind}.`, upper);
+      if (!top && kind !== 'tied' && kind !== 'directed') {
+        const wanted = 'tied, or directed with a recognition connection beside it';
+        throw unsuitable(`The connection \`${name}\` below the top must be ${wanted}; it is ${kind}.`, upper);
+      }
+      if (kind === 'directed' && upwardConnection(graph, connection) === connection) {
+        throw unsuitable(`No recognition connection leads up beside the directed connection \`${name}\`.`, upper);
       }
     }
     if (!top && machine.connections.length > 1) {
       throw unsuitable(`Only the topmost layer may join two layers; \`${machine.upper}\` does.`, machine.upper);
     }
   });
+  const directed = machines.flatMap(({ connections }) => connections).filter(({ kind }) => kind === 'directed');
+  const beside = new Set(directed.map((connection) => upwardConnection(graph, connection)));
+  const other = graph.connections.find((connection) => !leadsDown(connection.kind) && !beside.has(connection));
+  if (other === undefined) return;
+  const name = connectionName(other);
+  throw unsuitable(`The recognition connection \`${name}\` must be beside a directed one, and is not.`, name);
 }

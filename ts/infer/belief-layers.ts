@@ -51,7 +51,7 @@ export function freeLayers(layers: NetLayers): void {
 type Direction = 'up' | 'down';
 
 /** A layer given the states of its family's other layers, or its bias alone where it has none. */
-function inferFamily(
+export function inferFamily(
   parameters: Parameters,
   { layer, connections }: Family,
   direction: Direction,

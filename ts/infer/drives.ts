@@ -1,5 +1,5 @@
 /** A machine's connections as what drives its layers, upward and downward. */
-import { biasName, type Connection, upwardBiasName, weightName } from '../graph/graph.js';
+import { biasName, type Connection, upwardBiasName, upwardConnection, weightName } from '../graph/graph.js';
 import type { Machine } from '../graph/machines.js';
 import type { Parameters } from '../parameters.js';
 import type { Drive, LayerState, Settling } from './layer-state.js';
@@ -12,9 +12,12 @@ export function upwardDrives(parameters: Parameters, machine: Machine, lowers: r
   });
 }
 
-/** A connection as the drive of its upper layer, by what is listed in `source` or, without a list, by its means. */
+/**
+ * A connection as the drive of its upper layer, by what is listed in `source` or, without a list, by its means; where the
+ * connection only leads down, the recognition one beside it.
+ */
 export function upwardDrive(parameters: Parameters, connection: Connection, source: LayerState): Drive {
-  const weights = parameters.weight(weightName(connection));
+  const weights = parameters.weight(weightName(upwardConnection(parameters.graph, connection)));
   return { source, states: true, weights, direction: 'up', twice: parameters.isDoubled(connection, 'up') };
 }
 

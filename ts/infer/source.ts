@@ -25,6 +25,8 @@ export interface SourceOptions {
   readonly seed: number;
   readonly purpose: keyof typeof purposes;
   readonly passing: Passing;
+  /** What hidden layers pass on, where it is not what the rows are read as. */
+  readonly hidden?: Passing;
   /** Rows of the largest batch. */
   readonly rows: number;
   /** Whether the labels are read too, where the machine joins them. */
@@ -65,6 +67,11 @@ export class Source {
     }
   }
 
+  /** The layers that a batch goes through, the visible one first. */
+  get layers(): readonly LayerState[] {
+    return [this.visible, ...this.above];
+  }
+
   /** The layers that a batch ends in, in the order of the machine's connections. */
   get lowers(): readonly LayerState[] {
     const main = this.above.at(-1) ?? this.visible;
@@ -103,7 +110,7 @@ export class Source {
 
   private sendUp(update: number): void {
     const { graph } = this.parameters;
-    const states = this.options.passing === 'states';
+    const states = (this.options.hidden ?? this.options.passing) === 'states';
     let below = this.visible;
     this.above.forEach((layer, index) => {
       const connection = this.stack.machines[index]!.connections[0]!;

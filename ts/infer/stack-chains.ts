@@ -23,7 +23,7 @@
  * (A net of 144-100-100 on one busy core: 810, 172, 61 and 26 µs for a row and sweep with 1, 4, 16 and 100 together.)
  */
 import { biasName, type Connection, layerOf, unitsOf, upwardBiasName, weightName } from '../graph/graph.js';
-import type { Stack } from '../graph/machines.js';
+import { requireTied, type Stack } from '../graph/machines.js';
 import { checkEnergies } from '../likelihood/free-energy.js';
 import { noiseStream, type purposes } from '../noise.js';
 import type { Parameters } from '../parameters.js';
@@ -67,6 +67,7 @@ export class StackChains {
     };
     const { rows, seed, purpose } = options;
     try {
+      requireTied(stack, 'Clamped sampling of a net');
       for (const machine of machines.slice(0, -1)) checkEnergies(parameters, machine, 'Clamped sampling of a net');
       const top = machines.at(-1)!.upper;
       checkCompletion(parameters, top, 'Clamped sampling');

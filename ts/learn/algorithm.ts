@@ -39,6 +39,7 @@ import {
   runReweightedWakeSleep,
 } from './reweighted-wake-sleep.js';
 import type { Training, TrainingLoop } from './training.js';
+import { checkUpDown, runUpDown, type UpDown, upDown } from './up-down.js';
 import { checkVariationalEM, runVariationalEM, type VariationalEM, variationalEM } from './variational-em.js';
 import { checkWakeSleep, runWakeSleep, type WakeSleep, wakeSleep } from './wake-sleep.js';
 
@@ -51,6 +52,7 @@ export type Algorithm =
   | DeepBoltzmannLearning
   | Greedy
   | WakeSleep
+  | UpDown
   | ReweightedWakeSleep
   | MonteCarloEM
   | VariationalEM
@@ -111,6 +113,7 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
     check: (graph) => void checkDeepBoltzmann(graph),
     run: (training, algorithm) => runDeepBoltzmann(training, algorithm),
   },
+  upDown: { read: upDown, check: checkUpDown, run: runUpDown },
   wakeSleep: { read: wakeSleep, check: checkWakeSleep, run: runWakeSleep },
   reweightedWakeSleep: { read: reweightedWakeSleep, check: checkReweightedWakeSleep, run: runReweightedWakeSleep },
   monteCarloEM: { read: monteCarloEM, check: checkMonteCarloEM, run: runMonteCarloEM },

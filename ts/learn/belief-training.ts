@@ -190,7 +190,7 @@ export class BeliefTraining {
 /** The rule for the generative side: every layer's states less what its causes predict. */
 export function learnGeneration(
   { learnWeights, learnBias }: Steps,
-  { generation }: BeliefNet,
+  { generation }: Pick<BeliefNet, 'generation'>,
   states: NetLayers,
   predictions: NetLayers,
 ): void {
@@ -207,7 +207,7 @@ export function learnGeneration(
 /** The rule for the recognition side: every layer's states less what its effects say. */
 export function learnRecognition(
   { learnWeights, learnBias }: Steps,
-  { recognition }: BeliefNet,
+  { recognition }: Pick<BeliefNet, 'recognition'>,
   { graph }: Parameters,
   states: NetLayers,
   recognitions: NetLayers,

@@ -20,23 +20,23 @@ import { finiteNumber, freezeDeep, integer, refuseUnknown } from '../options.js'
 import type { Parameters } from '../parameters.js';
 import { unitType } from '../units/index.js';
 import { Averages } from './averages.js';
+import { Batches } from './batches.js';
 import { GIBBS_STEPS } from './contrastive-divergence.js';
 import { GradientCorrections } from './corrections.js';
 import { balancedWeights } from './energy-training.js';
 import { startVisibleBias } from './initial-bias.js';
 import type { Corrections } from './machine-update.js';
-import { addActivity, addReconstruction, isMeasured, recordOf } from './monitors.js';
+import { addActivity, addReconstruction, recordOf } from './monitors.js';
 import { weighRows } from './row-weights.js';
 import { readCounts, type Schedule, scheduled, scheduledCount } from './schedule.js';
 import {
   type CompleteTrainerOptions,
   commonOptionNames,
-  epochsOf,
   MAX_BATCH_ROWS,
   readTrainerOptions,
   type TrainerOptions,
 } from './trainer-options.js';
-import { drawOrder, type Training, type TrainingLoop } from './training.js';
+import type { Training, TrainingLoop } from './training.js';
 import { type Pair, type Sides, type Step, type Steps, Updates } from './updates.js';
 
 /** Options of the other trainers that this one has too. */
@@ -115,68 +115,51 @@ export function* runDeepBoltzmann(training: Training, options: DeepBoltzmannLear
   const { runtime, graph } = parameters;
   const chain = checkDeepBoltzmann(graph);
   refuseMissing(data, 'Learning a deep Boltzmann machine');
-  const batchRows = Math.min(options.batchRows, data.rows);
-  const batches = Math.ceil(data.rows / batchRows);
-  const epochs = epochsOf(options.epochs, batches);
+  const work = new Batches(training, options);
   const meanField = { passes: options.meanFieldPasses, damping: options.damping };
-  const posterior = training.own(new LayerChain(parameters, chain, batchRows, seed, 'train'));
-  const reconstruction = training.own(new LayerChain(parameters, chain, batchRows, seed, 'train'));
+  const posterior = training.own(new LayerChain(parameters, chain, work.rows, seed, 'train'));
+  const reconstruction = training.own(new LayerChain(parameters, chain, work.rows, seed, 'train'));
   const chains = new DeepChains(training, chain, options.chains);
-  const learning = new DeepUpdates(training, chain, options, Math.max(batchRows, options.chains));
+  const learning = new DeepUpdates(training, chain, options, Math.max(work.rows, options.chains));
   const binarise = training.own(noiseStream(runtime, seed, 'binarise', 0));
-  const order = training.own(runtime.allocate(data.rows * 4));
   const isFirst = progress.phase === 0 && progress.epoch === 0 && progress.batch === 0;
   if (isFirst && options.initialBias === 'data') startVisibleBias(parameters, data);
   training.offer(() => new Map([...learning.tensors(), ...chains.tensors()]));
 
-  while (progress.epoch < epochs) {
-    const { epoch } = progress;
-    const startedAt = performance.now();
-    const firstBatch = progress.batch;
-    drawOrder(training, order, epoch, progress.phase);
-    for (; progress.batch < batches; ) {
-      const update = progress.updates;
-      const first = progress.batch * batchRows;
-      const rows = Math.min(batchRows, data.rows - first);
-      const share = (epoch * batches + progress.batch) / Math.max(1, epochs * batches);
+  for (const batch of work.rest()) {
+    const { update, first, rows, epoch, share } = batch;
+    const { order } = work;
 
-      // Data: means of the hidden layers given the batch.
-      posterior.setRows(rows);
-      gatherRows(parameters, posterior.visible, data, { order, first, rows }, options.data, binarise, update);
-      posterior.findMeanField(meanField);
-      const rowWeights = weighRows(training, order, first, rows, posterior.layers);
-      if (isMeasured(progress.batch)) measure(training, posterior, reconstruction);
+    // Data: means of the hidden layers given the batch.
+    posterior.setRows(rows);
+    gatherRows(parameters, posterior.visible, data, { order, first, rows }, options.data, binarise, update);
+    posterior.findMeanField(meanField);
+    const rowWeights = weighRows(training, order, first, rows, posterior.layers);
+    if (batch.measured) measure(training, posterior, reconstruction);
 
-      // Model: sweeps of the chains, which start at the first batch.
-      if (!chains.started) chains.startAt(posterior, update);
-      chains.sweep(scheduledCount(options.gibbsSteps, epoch, share), update);
-      chains.state.layers.forEach((layer) => {
-        layer.weighRows(runtime, balancedWeights(rows, rowWeights, options.chains));
-      });
+    // Model: sweeps of the chains, which start at the first batch.
+    if (!chains.started) chains.startAt(posterior, update);
+    chains.sweep(scheduledCount(options.gibbsSteps, epoch, share), update);
+    chains.state.layers.forEach((layer) => {
+      layer.weighRows(runtime, balancedWeights(rows, rowWeights, options.chains));
+    });
 
-      // Update.
-      const step: Step = {
-        learningRate: scheduled(options.learningRate, epoch, share),
-        momentum: scheduled(options.momentum, epoch, share),
-        weightCost: options.weightCost,
-        l1Cost: options.l1Cost,
-      };
-      learning.apply(posteriorSides(posterior), chains.sides(), step, epoch * batches + progress.batch + 1, update);
-      progress.updates += 1;
-      progress.batch += 1;
-      if (progress.batch < batches) {
-        yield;
-        continue;
-      }
-      progress.epoch += 1;
-      progress.batch = 0;
-      if (progress.epoch === epochs) learning.installAverages();
-      const seen = Math.min(data.rows, (batches - firstBatch) * batchRows);
-      const what = { epochs, learningRate: step.learningRate, startedAt, rows: seen };
-      const learned = { layer: chain.layers.at(-1)!, connections: chain.connections };
-      yield recordOf(training, learned, what, (slice) => meanVariationalFreeEnergy(parameters, slice, meanField));
-      break;
+    // Update.
+    const step: Step = {
+      learningRate: scheduled(options.learningRate, epoch, share),
+      momentum: scheduled(options.momentum, epoch, share),
+      weightCost: options.weightCost,
+      l1Cost: options.l1Cost,
+    };
+    learning.apply(posteriorSides(posterior), chains.sides(), step, batch.count, update);
+    const ended = work.finish(step.learningRate);
+    if (ended === undefined) {
+      yield;
+      continue;
     }
+    if (work.done) learning.installAverages();
+    const learned = { layer: chain.layers.at(-1)!, connections: chain.connections };
+    yield recordOf(training, learned, ended, (slice) => meanVariationalFreeEnergy(parameters, slice, meanField));
   }
 }
 

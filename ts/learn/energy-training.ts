@@ -3,7 +3,7 @@
  * phase, the update from two phases with every option, monitors, and the state that a checkpoint keeps. What is their own,
  * the negative phase, stands in a file for each.
  */
-import { unsuitable } from '../graph/graph.js';
+import { type Graph, layerOf, unsuitable } from '../graph/graph.js';
 import { type Machine, refuseCounts, stackOf } from '../graph/machines.js';
 import { inferLowers, inferUpper } from '../infer/drives.js';
 import { LayerState } from '../infer/layer-state.js';
@@ -11,6 +11,7 @@ import { Source } from '../infer/source.js';
 import { noiseStream } from '../noise.js';
 import type { Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
+import { unitType } from '../units/index.js';
 import type { Stream } from '../wasm/st.js';
 import { Averages, averagedNames } from './averages.js';
 import { GradientCorrections } from './corrections.js';
@@ -126,9 +127,7 @@ export class EnergyTraining {
     const { upper } = this.machine;
     // A chain of counts would have to keep how many words its document has, which checkpoints do not hold.
     refuseCounts(this.parameters.graph, this.machine, 'Persistent chains have no document lengths');
-    if (this.hidden.samples) return;
-    const message = `Persistent chains need hidden units that are drawn; the layer \`${upper}\` has mean-field units.`;
-    throw unsuitable(message, upper);
+    requireDrawn(this.parameters.graph, upper);
   }
 
   /** Offers a checkpoint all that this training keeps, and what `more` gives. */
@@ -196,10 +195,8 @@ export class EnergyTraining {
   /** Adds to the monitors what a reconstruction of the batch's means misses. */
   measure(reconstruction: readonly LayerState[]): void {
     const { progress } = this.training;
-    const before = progress.sums.squaredError ?? 0;
-    addReconstruction(this.training, this.source.lowers, true, reconstruction);
-    const error = (progress.sums.squaredError ?? 0) - before;
-    this.guard?.check(error / reconstruction[0]!.activity.rows, progress.updates);
+    const error = addReconstruction(this.training, this.source.lowers, true, reconstruction);
+    this.guard?.check(error, progress.updates);
   }
 
   /** For monitors alone: the batch reconstructed in `room`, which draws nothing. */
@@ -240,6 +237,14 @@ export class EnergyTraining {
     this.seen = 0;
     return epochRecord(training, this.machine, this.depth, what);
   }
+}
+
+/** Refuses a layer whose units are not drawn, on which no chain can go on from update to update. */
+export function requireDrawn(graph: Graph, layer: string): void {
+  const { units } = layerOf(graph, layer);
+  if (unitType(units).samples(units)) return;
+  const message = `Persistent chains need hidden units that are drawn; the layer \`${layer}\` has mean-field units.`;
+  throw unsuitable(message, layer);
 }
 
 /** Lets chains count for as many cases as the batch does. */

@@ -6,7 +6,7 @@
 import { WakesleepError } from '../errors.js';
 import { chainOf, isDeepBoltzmannMachine } from '../graph/deep-boltzmann.js';
 import { type Graph, unsuitable } from '../graph/graph.js';
-import { stackOf } from '../graph/machines.js';
+import { requireTied, stackOf } from '../graph/machines.js';
 import { describeValue, freezeDeep } from '../options.js';
 import { checkDeepBoltzmann, type DeepBoltzmannLearning, runDeepBoltzmann } from './deep-boltzmann.js';
 import { isMachineTrainer, type MachineTrainer, runMachineTrainer } from './machine-trainers.js';
@@ -48,11 +48,16 @@ export function checkPhases(graph: Graph, algorithm: Greedy): void {
   const { phases } = algorithm;
   const last = phases.at(-1)!;
   if (isDeepBoltzmannMachine(graph) || last.type === 'deepBoltzmannLearning') checkPretraining(graph, phases);
-  else
-    checkCount(
-      phases,
-      stackOf(graph).machines.map(({ upper }) => upper),
-    );
+  else checkStack(graph, phases);
+}
+
+function checkStack(graph: Graph, phases: readonly GreedyPhase[]): void {
+  const stack = stackOf(graph);
+  requireTied(stack, 'Greedy learning');
+  checkCount(
+    phases,
+    stack.machines.map(({ upper }) => upper),
+  );
 }
 
 function checkCount(phases: readonly GreedyPhase[], layers: readonly string[]): void {

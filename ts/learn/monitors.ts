@@ -5,6 +5,7 @@
 import type { Dataset } from '../data/dataset.js';
 import { type Connection, unitsOf, weightName } from '../graph/graph.js';
 import type { Machine } from '../graph/machines.js';
+import type { NetLayers } from '../infer/belief-layers.js';
 import type { LayerState } from '../infer/layer-state.js';
 import { checkEnergies, freeEnergies } from '../likelihood/free-energy.js';
 import type { Parameters } from '../parameters.js';
@@ -20,19 +21,35 @@ export function isMeasured(batch: number): boolean {
   return batch % EVERY === 0;
 }
 
-/** Adds a batch's squared reconstruction error to the epoch's sums. */
+/** Adds a batch's squared reconstruction error to the epoch's sums, and gives its mean over the rows. */
 export function addReconstruction(
   training: Training,
   data: readonly LayerState[],
   dataStates: boolean,
   reconstruction: readonly LayerState[],
-): void {
+): number {
   const { sums } = training.progress;
+  let error = 0;
   data.forEach((layer, index) => {
     const distance = layer.activity.squaredDistance(layer.reads(dataStates), reconstruction[index]!.activity);
     sums.squaredError = (sums.squaredError ?? 0) + distance;
+    error += distance;
   });
-  sums.rows = (sums.rows ?? 0) + data[0]!.activity.rows;
+  const { rows } = data[0]!.activity;
+  sums.rows = (sums.rows ?? 0) + rows;
+  return error / rows;
+}
+
+/** Adds what recognition misses of the states of dreams, of all layers that it recognises, to the epoch's sums. */
+export function addSleepError(training: Training, dreams: NetLayers, recognitions: NetLayers): void {
+  const { sums } = training.progress;
+  for (const [name, recognised] of recognitions) {
+    const dream = dreams.get(name)!;
+    const distance = dream.activity.squaredDistance(dream.reads(true), recognised.activity);
+    sums.sleepError = (sums.sleepError ?? 0) + distance;
+  }
+  const [first] = recognitions.values();
+  sums.sleepRows = (sums.sleepRows ?? 0) + first!.activity.rows;
 }
 
 /** Adds the activity of a batch's upper units to the epoch's sums. */
@@ -95,6 +112,7 @@ export function recordOf(
     heldOutFreeEnergy: heldOutFreeEnergy ?? null,
     freeEnergyGap: freeEnergy == null || heldOutFreeEnergy == null ? null : heldOutFreeEnergy - freeEnergy,
     ...training.likelihood?.read(),
+    ...(sums.sleepRows !== undefined && { sleepError: sums.sleepError! / sums.sleepRows }),
     ...(sums.boundRows !== undefined && { boundNats: sums.bound! / sums.boundRows }),
     timing: { seconds, rowsPerSecond: what.rows / Math.max(seconds, 1e-9) },
   };
@@ -111,7 +129,7 @@ function weightNorm(parameters: Parameters, connections: readonly Connection[]):
 }
 
 /** Mean free energy of a slice, or null where the machine's units have none, the slice is empty or numbers are missing in it. */
-function meanFreeEnergy(parameters: Parameters, machine: Machine, slice: Dataset, depth: number): number | null {
+export function meanFreeEnergy(parameters: Parameters, machine: Machine, slice: Dataset, depth: number): number | null {
   if (slice.rows === 0 || slice.hasMissing || !hasEnergies(parameters, machine)) return null;
   const energies = freeEnergies(parameters, slice, depth, true);
   return energies.reduce((sum, energy) => sum + energy, 0) / slice.rows;

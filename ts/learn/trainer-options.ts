@@ -167,11 +167,11 @@ export function readTrainerOptions(
   return {
     epochs: readEpochs(where, given('epochs', null)),
     batchRows: integer(where, 'batchRows', given('batchRows', 100), { atLeast: 1, atMost: MAX_BATCH_ROWS }),
-    learningRate: readRate(where, given('learningRate', null)),
+    learningRate: readRate(where, 'learningRate', given('learningRate', null)),
     optimiser: readOptimiser(where, given('optimiser', 'momentum')),
     momentum: readSchedule(where, 'momentum', given('momentum', MOMENTUM), { atLeast: 0, below: 1 }),
-    weightCost: finiteNumber(where, 'weightCost', given('weightCost', 2e-4), { atLeast: 0 }),
-    l1Cost: finiteNumber(where, 'l1Cost', given('l1Cost', 0), { atLeast: 0 }),
+    weightCost: readCost(where, 'weightCost', given('weightCost', 2e-4)),
+    l1Cost: readCost(where, 'l1Cost', given('l1Cost', 0)),
     maxNorm: maxNorm == null ? null : finiteNumber(where, 'maxNorm', maxNorm, { above: 0 }),
     data: oneOf(where, 'data', given('data', 'probabilities'), passing),
     statistics: oneOf(where, 'statistics', given('statistics', 'probabilities'), passing),
@@ -199,8 +199,14 @@ export function epochsOf(given: number | null, batches: number): number {
   return given ?? Math.max(DEFAULT_EPOCHS, Math.ceil(DEFAULT_UPDATES / batches));
 }
 
-function readRate(where: string, given: Schedule | null | undefined): Schedule | null {
-  return given == null ? null : readSchedule(where, 'learningRate', given, { above: 0 });
+/** Checks a learning rate, or `null` for what is the default. */
+export function readRate(where: string, name: string, given: unknown): Schedule | null {
+  return given == null ? null : readSchedule(where, name, given, { above: 0 });
+}
+
+/** Checks a cost of weights. */
+export function readCost(where: string, name: string, given: unknown): number {
+  return finiteNumber(where, name, given, { atLeast: 0 });
 }
 
 /** The learning rate of a machine of binary units, per case, where none is given. */

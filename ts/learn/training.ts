@@ -64,6 +64,8 @@ export interface TrainingRecord {
   readonly heldOutErrorPercent?: number;
   /** Of belief nets: mean lower bound of the log-likelihood of training rows, nats; every tenth batch. */
   readonly boundNats?: number;
+  /** Of up-down: squared error of what recognition says of dreams, summed over a dream's hidden units, mean; every tenth batch. */
+  readonly sleepError?: number;
   readonly timing: { readonly seconds: number; readonly rowsPerSecond: number };
 }
 

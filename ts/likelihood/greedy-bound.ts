@@ -10,11 +10,12 @@
  * 3. For every row: `log q(h | v) = h·(c + vW) + log m(h) − Λ(c + vW)`, and the average.
  *
  * Where the second machine is the first transposed, the bracket does not depend on h and the bound is log p(v). From the same
- * numbers `log p(v) = log Σ_h p(v | h) p2(h)`, the likelihood of the stack.
+ * numbers `log p(v) = log Σ_h p(v | h) p2(h)`, the likelihood of the stack. Where the first machine has been untied, p(v | h) has
+ * its generative weights and q its recognition weights, and all of it still holds.
  */
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
-import { biasName, type Graph, unsuitable, upwardBiasName, weightName } from '../graph/graph.js';
+import { biasName, type Graph, unsuitable, upwardBiasName, upwardConnection } from '../graph/graph.js';
 import { type Machine, stackOf } from '../graph/machines.js';
 import { checkData, refuseMissing } from '../infer/source.js';
 import type { Model, Rows } from '../model.js';
@@ -44,10 +45,10 @@ function greedyBounds(parameters: Parameters, data: Dataset): Float64Array {
   });
 }
 
-/** Whether a graph is a deep belief net of two layers above the data, without labels. */
+/** Whether a graph is a deep belief net, untied or not, of two layers above the data, without labels. */
 export function isPairOfMachines({ layers, connections }: Graph): boolean {
   const kinds = connections.map(({ kind }) => kind).sort();
-  return layers.length === 3 && kinds.join() === 'tied,undirected';
+  return layers.length === 3 && ['tied,undirected', 'directed,recognition,undirected'].includes(kinds.join());
 }
 
 /** The exact log-likelihood of each row under a net of two machines, nats: `log Σ_h p(v | h) p2(h)`. */
@@ -87,18 +88,19 @@ function forEachRow(
   }
   refuseMissing(data, what);
   checkData(graph, visible, data);
-  const weights = parameters.read(weightName(first.connections[0]!));
+  const down = first.connections[0]!;
   const states = middle.all();
   const size = middle.units;
   const hidden = Float64Array.from(states.flatMap(({ values }) => values));
   const bases = states.map(({ logBase }) => logBase);
-  const inputs = downward(weights, parameters.read(biasName(visible)), hidden, size);
+  const inputs = downward(parameters.weightsOf(down), parameters.read(biasName(visible)), hidden, size);
   const conditional = inBlocks(inputs, below);
   const prior = logPrior(parameters, second, hidden, bases, middle, above);
 
   const width = below.units;
   const rows = Float64Array.from(data.values());
-  const upInputs = upward(weights, parameters.read(upwardBiasName(graph, first.upper)), rows, width);
+  const up = parameters.weightsOf(upwardConnection(graph, down));
+  const upInputs = upward(up, parameters.read(upwardBiasName(graph, first.upper)), rows, width);
   const normalisers = inBlocks(upInputs, middle);
   return Float64Array.from({ length: data.rows }, (_, row) => {
     const values = rows.subarray(row * width, (row + 1) * width);
@@ -121,7 +123,7 @@ function logPrior(
   above: FiniteLayer,
 ): Float64Array {
   const { graph, runtime } = parameters;
-  const weights = parameters.read(weightName(connections[0]!));
+  const weights = parameters.weightsOf(connections[0]!);
   const bias = Float64Array.from(parameters.read(biasName(middle.name)));
   const inputs = upward(weights, parameters.read(upwardBiasName(graph, upper)), hidden, middle.units);
   const logs = inBlocks(inputs, above).map(

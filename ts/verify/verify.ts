@@ -12,7 +12,7 @@
  * - gradient: one step of the exact gradient (deviations held) against the f64 gradient, and that against central
  *   differences.
  */
-import { stackOf } from '../graph/machines.js';
+import { requireTied, stackOf } from '../graph/machines.js';
 import type { Model } from '../model.js';
 import { integer, seed as readSeed, refuseUnknown } from '../options.js';
 import type { Check } from './checks.js';
@@ -43,7 +43,9 @@ export function verify(model: Model, options: VerifyOptions = {}): Verification 
   const seed = readSeed(where, options.seed ?? 1);
   const chains = integer(where, 'chains', options.chains ?? 40_000, { atLeast: 1000, atMost: 1_000_000 });
   const lines: string[] = [];
-  const checks = stackOf(model.graph).machines.flatMap((machine) => {
+  const stack = stackOf(model.graph);
+  requireTied(stack, where);
+  const checks = stack.machines.flatMap((machine) => {
     const small = smallMachineOf(model.engine, model.parameters, machine, seed);
     try {
       lines.push(headline(small));

@@ -412,6 +412,7 @@ const evaluation = z.enum([
   'heldOutError',
   'classification',
   'testReconstruction',
+  'structuredNoise',
   'testLikelihood',
   'gaussianBaselines',
   'recognisedSamples',
@@ -709,7 +710,13 @@ function graphOf(given: z.output<typeof model>): Graph {
 }
 
 /** What only models with labels have. */
-const NEED_LABELS: readonly Evaluation[] = ['testError', 'heldOutError', 'classification', 'recognisedSamples'];
+const NEED_LABELS: readonly Evaluation[] = [
+  'testError',
+  'heldOutError',
+  'classification',
+  'structuredNoise',
+  'recognisedSamples',
+];
 
 function checkEvaluations(
   graph: Graph,

@@ -2,6 +2,7 @@
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { firstLayerFilters, type Generated, SHOWN_PER_CLASS } from '../evaluate/evaluate.js';
+import { type NoisyRows, noiseStrip } from '../evaluate/noise.js';
 import { type GreyRange, pngGrid } from '../files/png.js';
 import { isBeliefNet } from '../graph/belief-net.js';
 import { unitsOf, unsuitable } from '../graph/graph.js';
@@ -81,6 +82,12 @@ export function chainsPicture(model: Model, seed: number, size: PictureSize): Ui
   const sweeps = CHAIN_SWEEPS * CHAIN_SNAPSHOTS;
   const values = model.sample({ rows, sweeps, every: CHAIN_SWEEPS, seed, ...clamp });
   return samplesPicture(model, values, rows * CHAIN_SNAPSHOTS, size, CHAIN_SNAPSHOTS);
+}
+
+/** Test rows as they are, with noise, and as the first hidden layer would reconstruct them after each step, a row a line. */
+export function noisePicture(model: Model, rows: NoisyRows): Uint8Array {
+  const { tiles, columns } = noiseStrip(model, rows);
+  return samplesPicture(model, tiles, tiles.length / (rows.height * rows.width), rows, columns);
 }
 
 /** Rows of the visible layer, `columns` (default ten) beside one another. */

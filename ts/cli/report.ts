@@ -1,5 +1,6 @@
 /** The last lines of a run: what was reached, where the pictures are, and what to try next. */
 import type { ClassificationResults } from '../evaluate/evaluate.js';
+import type { NoiseResult } from '../evaluate/noise.js';
 import type { Graph } from '../graph/graph.js';
 import { labelLayerOf } from '../graph/machines.js';
 import { duration, type Output, withThousands } from './output.js';
@@ -14,6 +15,21 @@ function saidOf({ confusion, expectedCalibrationError }: ClassificationResults):
   const [most] = wrong.sort((a, b) => b.times - a.times);
   if (most === undefined || most.times === 0) return `${believed}; nothing is wrong`;
   return `${believed}; most often wrong: ${most.label} taken for ${most.said}, ${most.times} ${most.times === 1 ? 'time' : 'times'}`;
+}
+
+/** Errors in structured noise, a line for each kind and level. */
+function noiseLines(table: readonly NoiseResult[]): string[] {
+  if (table.length === 0) return [];
+  const { rows, seeds, cleaned } = table[0]!;
+  const title = `Errors in noise        ${withThousands(rows)} test rows, mean over ${seeds} draws of the noise, %`;
+  const heads = ['noise', 'level', 'noisy', ...cleaned.map(({ step }) => `step ${step}`)];
+  const lines = table.map(({ kind, level, noisyErrorPercent, cleaned: steps }) => [
+    kind,
+    String(level),
+    noisyErrorPercent.toFixed(1),
+    ...steps.map(({ errorPercent, spread }) => `${errorPercent.toFixed(1)}±${spread.toFixed(1)}`),
+  ]);
+  return [title, ...[heads, ...lines].map((cells) => `  ${cells.map((cell) => cell.padEnd(10)).join('')}`.trimEnd())];
 }
 
 /** Says what a finished run reached. */
@@ -47,6 +63,7 @@ export function reportRun(folder: RunFolder, graph: Graph, description: RunDescr
       `Test likelihood        ${testNats.toFixed(2)} nats a row${drawn ? ', binarised by sampling once' : ''} (${how})`,
     );
   }
+  for (const line of noiseLines(evaluation.noise ?? [])) output.line(line);
   const { diagonalGaussianNats, fullGaussianNats, testSquaredError } = evaluation;
   if (testSquaredError !== undefined)
     output.line(`Reconstruction         squared error ${testSquaredError.toFixed(3)} a test row`);

@@ -48,6 +48,7 @@ import {
   drawnIfSuitable,
   filtersPicture,
   generatedPicture,
+  noisePicture,
   reconstructionsPicture,
 } from './pictures.js';
 import { showProgress } from './progress.js';
@@ -366,6 +367,7 @@ async function finish(
     'generated.png': hasSamples ? generatedPicture(model, generated, data) : undefined,
     'chains.png': hasSamples ? await drawnIfSuitable(() => chainsPicture(model, seed, data)) : undefined,
     'metrics.svg': await metricsPlot(description.source, records),
+    'noise.png': evaluation.noise && noisePicture(model, { ...data, test: data.test! }),
     'codes.svg': await codesPlot(description.source, model, data.test ?? data.train),
     ...(await classificationPictures(description.source, model, data, evaluation)),
   };

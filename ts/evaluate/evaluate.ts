@@ -17,6 +17,7 @@ import { type ConfusedRow, calibration, confusionMatrix, mostConfused, type Reli
 import { shareOfEdgeFilters } from './edges.js';
 import { gaussianBaselines } from './gaussian-baselines.js';
 import { nearestNeighbourClasses } from './nearest-neighbours.js';
+import { type NoiseResult, noiseTable } from './noise.js';
 import { shareOfSmoothFilters } from './smoothness.js';
 
 /** Rows to measure on, and how they are pictures. */
@@ -57,6 +58,8 @@ export interface EvaluationResults {
   /** Nats a test row under the Gaussians of the training rows. */
   diagonalGaussianNats?: number;
   fullGaussianNats?: number;
+  /** Errors on test rows with structured noise, as they are and while effects from above take their place. */
+  noise?: NoiseResult[];
   /** Of reconstructed test rows: squared error summed over a row, mean over rows. */
   testSquaredError?: number;
   recognisedSamplesPercent?: number;
@@ -114,6 +117,9 @@ export async function evaluate(
       const rows = present(data.test, name, 'test data');
       saidOfTest ??= await classified(model, rows, pause);
       results.classification = classificationOf(saidOfTest, rows);
+    } else if (name === 'structuredNoise') {
+      const test = present(data.test, name, 'test data');
+      results.noise = await noiseTable(model, { ...data, test }, pause);
     } else if (name === 'testReconstruction') {
       results.testSquaredError = await reconstructionError(model, present(data.test, name, 'test data'), pause);
     } else if (name === 'testLikelihood') {

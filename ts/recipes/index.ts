@@ -8,6 +8,7 @@ import { explainingAway } from './explaining-away.js';
 import { infiniteNet } from './infinite-net.js';
 import { mnistDbm, mnistDbmQuick } from './mnist-dbm.js';
 import { mnistDbn } from './mnist-dbn.js';
+import { mnistGenerative, mnistGenerativeQuick, mnistNoise } from './mnist-generative.js';
 import {
   mnistAutoencoder,
   mnistAutoencoderQuick,
@@ -34,6 +35,9 @@ export const recipes: readonly Recipe[] = [
   barsAndStripes,
   mnistRbm,
   mnistDbn,
+  mnistGenerativeQuick,
+  mnistGenerative,
+  mnistNoise,
   mnistBackprop,
   mnistPretrainBackpropQuick,
   mnistPretrainBackprop,

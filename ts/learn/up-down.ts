@@ -13,6 +13,7 @@
  *    `Δ recognition = rate · ⟨effect · (cause − p)⟩`, biases likewise; contrastive divergence in the topmost machine.
  *
  * In the statistics of the topmost machine hn counts by its means, which the paper draws: the same on average, with less noise.
+ * Labels are drawn like all else in its chains, where the paper passes their probabilities on.
  * Where the data are probabilities, as in the paper, the visible units of a dream are means too. Biases go on from what they are,
  * and so do deviations of Gaussian units, which nothing here learns.
  */

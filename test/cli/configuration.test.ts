@@ -1,5 +1,6 @@
 /** Configurations: what is completed, and the sentence for everything that is refused. */
 import { describe, expect, it } from 'vitest';
+import { bernoulli, deepBeliefNet, softmax, type UpDownOptions, untiedGraph, upDown } from 'wakesleep';
 import { withAssignments } from '../../dist/cli/set.js';
 import {
   type ConfigurationInput,
@@ -45,6 +46,24 @@ describe('every recipe', () => {
       expect(configuration.checkpointSeconds).toBe(30);
     }
   });
+});
+
+it('fine-tunes an untied net, whose graph is spelt out', () => {
+  const hidden = [bernoulli(30), bernoulli(30)];
+  const net = deepBeliefNet({ visible: bernoulli(144), hidden, label: softmax(10), top: bernoulli(40) });
+  const graph = untiedGraph(net);
+  const steps: [number, number][] = [
+    [0, 3],
+    [100, 6],
+  ];
+  const options: UpDownOptions = { gibbsSteps: { steps }, topRate: { from: 0.01, to: 0 }, chains: 20 };
+  const given = { ...tiny, model: { type: 'graph', ...graph }, train: [{ type: 'upDown', ...options }] };
+  const read = readConfiguration(given);
+  expect(read.graph).toEqual(graph);
+  expect(read.configuration.train).toEqual([upDown(options)]);
+  expect(readConfiguration(JSON.parse(JSON.stringify(read.configuration)))).toEqual(read);
+  const tied = { ...given, model: { type: 'graph', ...net } };
+  expect(() => readConfiguration(tied)).toThrow('`visible-h1` is tied; `untie()` makes such a net of this one.');
 });
 
 describe('--set', () => {

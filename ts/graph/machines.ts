@@ -72,7 +72,7 @@ export function stackOf(graph: Graph): Stack {
 }
 
 /** The connections of a stack, below the topmost machine, whose two directions have weights of their own, bottom first. */
-export function untiedConnections({ machines }: Stack): Connection[] {
+function untiedConnections({ machines }: Stack): Connection[] {
   return machines.flatMap(({ connections }) => connections).filter(({ kind }) => kind === 'directed');
 }
 

@@ -13,9 +13,11 @@
  *    `Δ recognition = rate · ⟨effect · (cause − p)⟩`, biases likewise; contrastive divergence in the topmost machine.
  *
  * In the statistics of the topmost machine hn counts by its means, which the paper draws: the same on average, with less noise.
- * Where the data are probabilities, as in the paper, the visible units of a dream are means too. Biases go on from what they are,
- * and so do deviations of Gaussian units, which nothing here learns.
+ * Labels are drawn like all else in its chains, where the paper passes their probabilities on. Where the data are probabilities,
+ * as in the paper, binary visible units of a dream are means too. Biases go on from what they are, and deviations of Gaussian
+ * units stay as they are.
  */
+import type { Family } from '../graph/belief-net.js';
 import {
   biasName,
   connectionName,
@@ -169,8 +171,8 @@ export function* runUpDown(training: Training, options: UpDown): TrainingLoop {
   const work = new Batches(training, options);
   const most = Math.max(work.rows, options.chains ?? 0);
   const layer = (name: string, rows: number) => training.own(new LayerState(runtime, graph, name, rows, seed, 'train'));
-  const layers = (names: readonly string[], rows: number): NetLayers =>
-    new Map(names.map((name) => [name, layer(name, rows)]));
+  const layersOf = (families: readonly Family[], rows: number): NetLayers =>
+    new Map(families.map((family) => [family.layer, layer(family.layer, rows)]));
   const source = training.own(
     new Source(parameters, data, net.recognition.length, {
       seed,
@@ -183,20 +185,11 @@ export function* runUpDown(training: Training, options: UpDown): TrainingLoop {
   );
   const awake: NetLayers = new Map(source.layers.map((state) => [state.name, state]));
   const top = layer(machine.upper, work.rows);
-  const predictions = layers(
-    net.generation.map((family) => family.layer),
-    work.rows,
-  );
+  const predictions = layersOf(net.generation, work.rows);
   const chains = new TopChains(training, machine, work.rows, options.chains);
-  const asleep = layers(
-    net.generation.map((family) => family.layer),
-    most,
-  );
+  const asleep = layersOf(net.generation, most);
   const dreams: NetLayers = new Map([...asleep, ...chains.lowers.map((state) => [state.name, state] as const)]);
-  const recognitions = layers(
-    net.recognition.map((family) => family.layer),
-    most,
-  );
+  const recognitions = layersOf(net.recognition, most);
   const learning = new UpDownUpdates(training, net, options, most);
   const guard = DivergenceGuard.of(parameters, stackOf(graph).machines[0]!, data);
   const normalisability = NormalisabilityGuard.of(parameters, machine, data.rows);

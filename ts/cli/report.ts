@@ -3,6 +3,7 @@ import type { ClassificationResults } from '../evaluate/evaluate.js';
 import type { NoiseResult } from '../evaluate/noise.js';
 import type { Graph } from '../graph/graph.js';
 import { labelLayerOf } from '../graph/machines.js';
+import { isNetwork } from '../graph/network.js';
 import { duration, type Output, withThousands } from './output.js';
 import type { RunDescription, RunFolder } from './run-folder.js';
 
@@ -30,6 +31,13 @@ function noiseLines(table: readonly NoiseResult[]): string[] {
     ...steps.map(({ errorPercent, spread }) => `${errorPercent.toFixed(1)}±${spread.toFixed(1)}`),
   ]);
   return [title, ...[heads, ...lines].map((cells) => `  ${cells.map((cell) => cell.padEnd(10)).join('')}`.trimEnd())];
+}
+
+/** What a person may want to see of a model. */
+function nextCommand(graph: Graph, model: string): string {
+  const labelled = labelLayerOf(graph) !== undefined;
+  if (isNetwork(graph)) return labelled ? `classify ${model} mnist:test` : `show ${model} --out pictures`;
+  return `sample ${model}${labelled ? ' --clamp label=3 --out threes.png' : ' --out samples.png'}`;
 }
 
 /** Says what a finished run reached. */
@@ -87,10 +95,9 @@ export function reportRun(folder: RunFolder, graph: Graph, description: RunDescr
   }
   output.line(`Model                  ${folder.modelPath}`);
   if (model !== undefined) output.line(`SHA-256                ${model.sha256}`);
-  if (pictures.length > 0 && !pictures.includes('generated.png')) {
+  if (pictures.length > 0 && !pictures.includes('generated.png') && !isNetwork(graph)) {
     output.line('Generated              none: chains of this model grow beyond all numbers');
   }
   output.line(`Pictures               ${pictures.map((name) => folder.shown(name)).join(', ')}`);
-  const clamp = labelLayerOf(graph) !== undefined ? ' --clamp label=3 --out threes.png' : ' --out samples.png';
-  output.line(`Try next               npx wakesleep sample ${folder.modelPath}${clamp}`);
+  output.line(`Try next               npx wakesleep ${nextCommand(graph, folder.modelPath)}`);
 }

@@ -28,7 +28,7 @@ import {
 } from './graph/constructors.js';
 import { sidesOf } from './graph/deep-boltzmann.js';
 import { type Graph, readGraph } from './graph/graph.js';
-import { labelLayerOf } from './graph/machines.js';
+import { isDeepBeliefNet, labelLayerOf } from './graph/machines.js';
 import { isNetwork } from './graph/network.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
 import type { Backpropagation } from './learn/backpropagation.js';
@@ -148,6 +148,12 @@ const start = z
       label: units.optional().describe('The output; by default the labels that the stack has.'),
     }),
     z.strictObject({ from: startFrom, as: z.literal('untied') }),
+    z.strictObject({
+      from: startFrom,
+      as: z.literal('tied'),
+      units: count(1, 65_535).optional().describe('Of the new topmost layer; default those of the layer two below.'),
+      bias: z.number().optional().describe('Of those units that the transpose does not give; default 0.'),
+    }),
     z.strictObject({ from: startFrom, as: z.literal('autoencoder'), code: z.enum(['means', 'linear']).optional() }),
   ])
   .describe('In place of `model`: whose model a run starts from, and what is made of it. Biases are kept by default.');
@@ -369,10 +375,10 @@ const algorithm = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('greedy'),
     phases: z
-      .array(z.discriminatedUnion('type', [...machineTrainers, deepBoltzmannLearning]))
+      .array(z.discriminatedUnion('type', [...machineTrainers, deepBoltzmannLearning]).nullable())
       .min(1)
       .describe(
-        'One for each layer above the data, lowest first; for a deep Boltzmann machine one more for all layers.',
+        'One for each layer above the data, lowest first, `null` to leave it as it is; for a deep Boltzmann machine one more for all layers.',
       ),
   }),
 ]);
@@ -682,7 +688,7 @@ type ParsedAlgorithm = z.output<typeof algorithm>;
 
 /** An algorithm that keeps biases where it does not say: what was learned of them would be undone by setting them from data. */
 function keepingBiases(given: ParsedAlgorithm): object {
-  const own = 'phases' in given ? { phases: given.phases.map(keepingBiases) } : {};
+  const own = 'phases' in given ? { phases: given.phases.map((phase) => phase && keepingBiases(phase)) } : {};
   return { ...(namesAt(algorithm, [], given).includes('initialBias') && { initialBias: 'keep' }), ...given, ...own };
 }
 
@@ -730,7 +736,8 @@ function checkEvaluations(
     if (NEED_LABELS.includes(name) && labelLayerOf(graph) === undefined) refuse(name, 'a model with a layer of labels');
     if (name === 'testReconstruction' && isNetwork(graph) && labelLayerOf(graph) !== undefined)
       refuse(name, 'a model that gives its rows back');
-    if (name === 'testLikelihood' && !isBeliefNet(graph)) sidesOf(graph, 'The likelihood of test rows');
+    const isNet = isBeliefNet(graph) || (isDeepBeliefNet(graph) && labelLayerOf(graph) === undefined);
+    if (name === 'testLikelihood' && !isNet) sidesOf(graph, 'The likelihood of test rows');
     if (name === 'heldOutError' && rows === 0) refuse(name, 'rows in `data.heldOut`');
   }
 }

@@ -8,7 +8,7 @@ import { isBeliefNet } from './graph/belief-net.js';
 import { isDeepBoltzmannMachine } from './graph/deep-boltzmann.js';
 import { fieldOf, isField } from './graph/field.js';
 import { type Graph, layerOf, unitsOf, unsuitable, visibleLayerOf } from './graph/graph.js';
-import { machineOf } from './graph/machines.js';
+import { isDeepBeliefNet, machineOf } from './graph/machines.js';
 import { isNetwork } from './graph/network.js';
 import { type AggregatedOptions, aggregatedPosterior, highestLayer } from './infer/aggregated.js';
 import { type Classification, classify } from './infer/classify.js';
@@ -47,6 +47,7 @@ import {
   importanceLogLikelihoodsAsync,
 } from './likelihood/importance.js';
 import { type PseudoOptions, pseudoLogLikelihoods } from './likelihood/pseudo.js';
+import { stackBounds } from './likelihood/stack-bound.js';
 import { describeValue, finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from './options.js';
 import { fullParameterName, Parameters } from './parameters.js';
 import { slices } from './runtime/slices.js';
@@ -57,8 +58,11 @@ export type Rows = Dataset | Float32Array | readonly ArrayLike<number>[];
 
 /** What `logLikelihoodBound()` takes. */
 export interface BoundOptions extends FactorialPosteriorOptions {
-  /** log Z, nats; default the exact one, by enumeration. */
+  /** log Z, nats; default the exact one, by enumeration. In a deep belief net that of its topmost machine, which is needed. */
   readonly logPartition?: number;
+  /** Of deep belief nets: draws from the recognition distribution for each row, default 10, and their seed, which is needed. */
+  readonly draws?: number;
+  readonly seed?: number;
 }
 
 /** One named tensor of a model. */
@@ -308,15 +312,30 @@ export class Model {
   /**
    * A lower bound on a deep Boltzmann machine's log-likelihood of visible rows, `[rows]`, nats: `E_q[−E] + H(q) − log Z` with the
    * factorial posterior q that `passes` find (Salakhutdinov and Hinton 2009). `logPartition` is log Z, default the exact one;
-   * an estimate that is too small makes the bound too large. Throws `GRAPH_UNSUITABLE`.
+   * an estimate that is too small makes the bound too large. Of a deep belief net of binary units: the bound that recognition
+   * gives, `E_q [log p(v, h) − log q(h | v)]`, by `draws` for each row of states. Throws `GRAPH_UNSUITABLE`, `DATA_INVALID`.
    */
   logLikelihoodBound(visible: Rows, options: BoundOptions = {}): Float64Array {
     const where = 'logLikelihoodBound()';
+    if (isDeepBeliefNet(this.graph)) return this.#boundOfStack(where, visible, options);
     refuseUnknown(where, options, ['logPartition', ...factorialPosteriorNames]);
     const how = readFactorialPosterior(where, options);
     const given = options.logPartition;
     const logZ = given === undefined ? undefined : finiteNumber(where, 'logPartition', given);
     return this.#withData(visible, (data) => logLikelihoodBounds(this.parameters, data, logZ, how));
+  }
+
+  #boundOfStack(where: string, visible: Rows, options: BoundOptions): Float64Array {
+    refuseUnknown(where, options, ['logPartition', 'draws', 'seed']);
+    const draws = integer(where, 'draws', options.draws ?? 10, { atLeast: 1, atMost: 65_536 });
+    const seed = readSeed(where, options.seed);
+    if (options.logPartition === undefined) {
+      const wanted = 'the log Z of the topmost machine';
+      const message = `\`logPartition\` must be ${wanted}: \`decompose(model).at(-1)\` has it, exact or annealed.`;
+      throw new WakesleepError('OPTION_INVALID', message, { wanted, where });
+    }
+    const logZ = finiteNumber(where, 'logPartition', options.logPartition);
+    return this.#withData(visible, (data) => stackBounds(this.parameters, data, { draws, seed })).map((x) => x - logZ);
   }
 
   /**

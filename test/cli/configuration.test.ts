@@ -146,7 +146,7 @@ describe('values', () => {
     ['seed=12x', '`seed` must be an integer; got "12x".'],
     [
       'evaluate=["testEror"]',
-      '`evaluate.0` must be "testError", "heldOutError", "classification", "testLikelihood", "gaussianBaselines", "recognisedSamples", "smoothFilters" or "edgeFilters"; got "testEror". Did you mean "testError"?',
+      '`evaluate.0` must be "testError", "heldOutError", "classification", "testReconstruction", "structuredNoise", "testLikelihood", "gaussianBaselines", "recognisedSamples", "smoothFilters" or "edgeFilters"; got "testEror". Did you mean "testError"?',
     ],
     ['evaluate=["heldOutError"]', '`evaluate` asks for heldOutError, which needs rows in `data.heldOut`.'],
     [
@@ -216,7 +216,7 @@ describe('start', () => {
 
   it.each([
     [{ as: 'same' }, {}, '`start.from` must be a string; it is missing.'],
-    [{ from: 'a', as: 'sane' }, {}, '`start.as` must be "same"; got "sane". Did you mean "same"?'],
+    [{ from: 'a', as: 'sane' }, {}, '`start.as` must be "same", "classifier", "untied", "tied" or "autoencoder"; got "sane". Did you mean "same"?'],
     [{ from: 'a', like: 1 }, {}, '`start` has no key `like`; it takes `from`, `as`.'],
     [
       { from: 'a' },

@@ -8,9 +8,11 @@ import {
   bernoulli,
   compose,
   contrastiveDivergence,
+  decompose,
   deepBeliefNet,
   type Engine,
   exactGradient,
+  greedy,
   greedyBound,
   load,
   type Model,
@@ -18,6 +20,7 @@ import {
   softmax,
   tie,
   transposed,
+  untie,
 } from 'wakesleep';
 import { refusal } from '../files/refusal.js';
 import { aggregatedPosteriorOf, boundOfStack, logLikelihoodOfStack } from '../reference/chain.js';
@@ -42,6 +45,14 @@ afterAll(() => engine.close());
 
 const machine = (lower: ReferenceSide, upper: ReferenceSide, seed: number, scale = 1) =>
   roundedToF32(randomRbm(lower, upper, scale, 0.5, randomSource(seed)));
+
+/** The net untied, with recognition weights of their own. */
+function untied(net: Model): Model {
+  const other = untie(net);
+  const weights = other.parameter('connections.visible>h1.weight');
+  weights.set(weights.values().map((w, i) => w + (i % 3) * 0.2 - 0.2));
+  return other;
+}
 
 const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, x) => sum + x, 0) / values.length;
 
@@ -73,6 +84,67 @@ describe('the greedy bound', () => {
     const found = greedyBound(tie(modelOf(engine, first)), rows);
     rows.forEach((row, r) => {
       expect(Math.abs(found[r]! - logLikelihood(first, [row]))).toBeLessThan(1e-10);
+    });
+  });
+
+  describe('by draws', () => {
+    const [first, second] = [
+      machine([bernoulliLayer(5)], [bernoulliLayer(4)], 1),
+      machine([bernoulliLayer(4)], [bernoulliLayer(6)], 2),
+    ];
+    const logZ = (net: Model) => decompose(net).at(-1)!.logPartition();
+
+    it.each([
+      ['tied', (net: Model) => net],
+      ['untied', untied],
+    ])('is the exact one on average: %s', (_, change) => {
+      const pair = compose([modelOf(engine, first), modelOf(engine, second)]);
+      const logPartition = logZ(pair);
+      const net = change(pair);
+      for (const row of [
+        [1, 0, 1, 1, 0],
+        [0, 0, 0, 1, 1],
+      ]) {
+        const repeated = Array.from({ length: 4000 }, () => row);
+        const draws = net.logLikelihoodBound(repeated, { logPartition, draws: 1, seed: 3 });
+        const average = mean(draws);
+        const variance = mean(draws.map((x) => (x - average) ** 2));
+        expect(variance).toBeGreaterThan(1e-3);
+        const [exact] = greedyBound(net, [row]);
+        expect(Math.abs(average - exact!)).toBeLessThan(5 * Math.sqrt(variance / draws.length));
+        // More draws of one row average what single ones give.
+        const [many] = net.logLikelihoodBound([row], { logPartition, draws: 4000, seed: 4 });
+        expect(Math.abs(many! - exact!)).toBeLessThan(5 * Math.sqrt(variance / 4000));
+      }
+    });
+
+    it('is the likelihood for every draw where the second machine is the first transposed', () => {
+      const model = modelOf(engine, first);
+      const net = tie(model);
+      const rows = enumerateStates(first.lower);
+      const exact = model.logLikelihood(rows);
+      net.logLikelihoodBound(rows, { logPartition: logZ(net), draws: 1, seed: 1 }).forEach((bound, row) => {
+        expect(bound).toBeCloseTo(exact[row]!, 4);
+      });
+    });
+
+    it('refuses what it cannot use', () => {
+      const net = tie(modelOf(engine, first));
+      const row = [[1, 0, 1, 1, 0]];
+      expect(refusal(() => net.logLikelihoodBound(row, { seed: 1 }))).toBe(
+        'OPTION_INVALID: `logPartition` must be the log Z of the topmost machine: `decompose(model).at(-1)` has it, exact or annealed.',
+      );
+      expect(refusal(() => net.logLikelihoodBound(row, { logPartition: 0 }))).toMatch(/^OPTION_INVALID: .*seed/);
+      expect(refusal(() => net.logLikelihoodBound([[0.5, 0, 0, 0, 0]], { logPartition: 0, seed: 1 }))).toMatch(
+        /^DATA_INVALID: The bound of a deep belief net needs rows of 0 and 1/,
+      );
+      const labelled = engine.create(
+        deepBeliefNet({ visible: bernoulli(5), hidden: [bernoulli(4)], label: softmax(2), top: bernoulli(3) }),
+        { seed: 1 },
+      );
+      expect(refusal(() => labelled.logLikelihoodBound(row, { logPartition: 0, seed: 1 }))).toBe(
+        'GRAPH_UNSUITABLE: The bound of a deep belief net is of the data alone, and this graph has labels.',
+      );
     });
   });
 
@@ -186,4 +258,22 @@ describe('greedy learning', () => {
     });
     expect(falls).toContain(true);
   });
+});
+
+it('a phase of null leaves its machine as it is, and the next learns from it', () => {
+  const first = engine.create(rbm({ visible: bernoulli(5), hidden: bernoulli(4) }), { seed: 1, weightScale: 0.5 });
+  const net = tie(first, { units: 7, bias: -1 });
+  const names = ['connections.visible-h1.weight', 'layers.visible.bias', 'layers.h1.recognition_bias'];
+  const read = () => names.map((name) => net.parameter(name).values());
+  const before = read();
+  const top = net.parameter('connections.h1-h2.weight').values();
+  const data = engine.dataset({ rows: enumerateStates([bernoulliLayer(5)]).slice(3, 20) });
+  const algorithm = greedy([null, contrastiveDivergence({ epochs: 3, initialBias: 'keep' })]);
+  expect([...net.train(data, algorithm)].map(({ phase, layer }) => [phase, layer])).toEqual(
+    Array.from({ length: 3 }, () => [1, 'h2']),
+  );
+  expect(read()).toEqual(before);
+  expect(net.parameter('connections.h1-h2.weight').values()).not.toEqual(top);
+  expect(refusal(() => greedy([contrastiveDivergence(), null]))).toMatch(/^OPTION_INVALID: `greedy\(\)` takes/);
+  for (const owned of [first, net, data]) owned.free();
 });

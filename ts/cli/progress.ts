@@ -167,6 +167,7 @@ class Clock {
 function workOf(graph: Graph, algorithm: Algorithm, rows: number): PhaseWork[] {
   const phases = algorithm.type === 'greedy' ? algorithm.phases : [algorithm];
   return phases.map((phase, index) => {
+    if (phase === null) return { layer: '', epochs: 0, batches: 0, batchRows: 0, weight: 0 };
     const { upper, connections } = learnedBy(graph, phase, index);
     const batchRows = 'batchRows' in phase ? Math.min(phase.batchRows, rows) : rows;
     const batches = Math.ceil(rows / batchRows);

@@ -5,7 +5,8 @@
  */
 
 import { deepBeliefNet, rbm } from '../graph/constructors.js';
-import { unsuitable } from '../graph/graph.js';
+import { type Graph, layerOf, unsuitable } from '../graph/graph.js';
+import { stackOf } from '../graph/machines.js';
 import type { Model } from '../model.js';
 import { noiseStream } from '../noise.js';
 import { finiteNumber, integer, refuseUnknown } from '../options.js';
@@ -84,18 +85,34 @@ export interface TieOptions {
  */
 export function tie(model: Model, options: TieOptions = {}): Model {
   const where = 'tie()';
-  refuseUnknown(where, options, ['units', 'weightScale', 'bias']);
+  const graph = tiedGraph(model.graph, options);
   const parts = partsOf(model, where);
-  const top = parts.at(-1)!;
-  if (top.label !== undefined)
-    throw unsuitable('`tie()` adds a layer above the topmost one, which must not join labels.', 'label');
-  const next = transposedPart(top);
+  const next = transposedPart(parts.at(-1)!);
   const least = countOf(next.upper);
-  const units = integer(where, 'units', options.units ?? least, { atLeast: least });
+  const units = options.units ?? least;
   const scale = finiteNumber(where, 'weightScale', options.weightScale ?? INITIAL_WEIGHT_SCALE, { atLeast: 0 });
   const bias = finiteNumber(where, 'bias', options.bias ?? 0);
   const wider = units === least ? next : widened(model, next, units, { scale, bias, index: parts.length });
-  return stackOfParts(model, [...parts, wider]);
+  return filledModel(model, graph, [...parts, wider]);
+}
+
+/** The graph of `tie()`. */
+export function tiedGraph(graph: Graph, options: TieOptions = {}): Graph {
+  const where = 'tie()';
+  refuseUnknown(where, options, ['units', 'weightScale', 'bias']);
+  const { machines, visible, label } = stackOf(graph);
+  if (label !== undefined)
+    throw unsuitable('`tie()` adds a layer above the topmost one, which must not join labels.', 'label');
+  const below = layerOf(graph, machines.at(-1)!.connections[0]!.lower).units;
+  const least = countOf(below);
+  const units = integer(where, 'units', options.units ?? least, { atLeast: least });
+  const resized = units === least ? below : below.type === 'bernoulli' ? resizedUnits(below, units) : undefined;
+  if (resized === undefined) {
+    const message = `\`tie()\` can widen a layer of binary units only; the layer two below has ${inWords(below)}.`;
+    throw unsuitable(message, 'units');
+  }
+  const hidden = machines.map(({ upper }) => layerOf(graph, upper).units);
+  return deepBeliefNet({ visible: layerOf(graph, visible).units, hidden: [...hidden, resized] });
 }
 
 /** A machine with more upper units: small weights drawn as those of connection `index` of a new model are. */
@@ -105,11 +122,7 @@ function widened(
   units: number,
   { scale, bias, index }: { readonly scale: number; readonly bias: number; readonly index: number },
 ): Part {
-  const upper = part.upper.type === 'bernoulli' ? resizedUnits(part.upper, units) : undefined;
-  if (upper === undefined) {
-    const message = `\`tie()\` can widen a layer of binary units only; the layer two below has ${inWords(part.upper)}.`;
-    throw unsuitable(message, 'units');
-  }
+  const upper = resizedUnits(part.upper, units)!;
   const [below, known] = [part.lowerBias.length, part.upperBias.length];
   const weights = new Float32Array(units * below);
   weights.set(part.weights);

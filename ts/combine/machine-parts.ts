@@ -28,8 +28,6 @@ export interface Part {
   readonly upper: Units;
   /** Upward, `[upper, lower]`. */
   readonly weights: Float32Array;
-  /** Downward, `[upper, lower]`: the same numbers, but in a net that has been untied. */
-  readonly downward: Float32Array;
   readonly lowerBias: Float32Array;
   readonly upperBias: Float32Array;
   /** What the lower layer has of log-variances, and of what standardises it, in the order of their names. */
@@ -77,7 +75,6 @@ function partOf({ graph, parameters }: Model, { upper, connections }: Machine, l
     lower: layerOf(graph, lower).units,
     upper: layerOf(graph, upper).units,
     weights: parameters.weightsOf(upwardConnection(graph, connection)),
-    downward: parameters.weightsOf(connection),
     lowerBias: parameters.read(biasName(lower)),
     upperBias: parameters.read(upwardBiasName(graph, upper)),
     deviations: deviationNames(graph, lower).map((name) => parameters.read(name)),
@@ -91,12 +88,10 @@ function partOf({ graph, parameters }: Model, { upper, connections }: Machine, l
 
 /** The same machine seen from above: its sides exchanged. */
 export function transposedPart(part: Part): Part {
-  const weights = transpose(part.weights, part.upperBias.length);
   return {
     lower: part.upper,
     upper: part.lower,
-    weights,
-    downward: weights,
+    weights: transpose(part.weights, part.upperBias.length),
     lowerBias: part.upperBias,
     upperBias: part.lowerBias,
     deviations: [],

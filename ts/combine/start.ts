@@ -6,6 +6,7 @@
 import { untiedGraph } from '../graph/constructors.js';
 import type { Graph } from '../graph/graph.js';
 import { Model } from '../model.js';
+import { tie, tiedGraph } from './compose.js';
 import { autoencoder, autoencoderGraph, classifier, classifierGraph } from './unfold.js';
 import { untie } from './untie.js';
 
@@ -24,6 +25,11 @@ export type StartOptions = Readonly<Record<string, unknown>> & { readonly weight
 export const makers = {
   same: { graphOf: (graph) => graph, modelOf: copied },
   classifier: { graphOf: classifierGraph, modelOf: classifier },
+  tied: {
+    graphOf: (graph, { weightScale: _, ...options }) => tiedGraph(graph, options),
+    modelOf: (model, { weightScale, ...options }) =>
+      tie(model, weightScale === null ? options : { ...options, weightScale }),
+  },
   untied: { graphOf: (graph) => untiedGraph(graph), modelOf: untie },
   autoencoder: {
     graphOf: (graph, { weightScale: _, ...options }) => autoencoderGraph(graph, options),

@@ -112,8 +112,10 @@ export function autoencoderGraph(graph: Graph, options: AutoencoderOptions = {})
 export function autoencoder(model: Model, options: AutoencoderOptions = {}): Model {
   const parts = anyPartsOf(model, 'autoencoder()');
   return filled(model, parts[0]!, autoencoderGraph(model.graph, options), (net) => {
-    parts.forEach(({ weights, downward, lowerBias, upperBias }, index) => {
+    const { machines } = stackOf(model.graph);
+    parts.forEach(({ weights, lowerBias, upperBias }, index) => {
       writeLayer(net, index, weights, upperBias);
+      const downward = model.parameters.weightsOf(machines[index]!.connections[0]!);
       writeLayer(net, 2 * parts.length - 1 - index, transpose(downward, upperBias.length), lowerBias);
     });
   });

@@ -2,13 +2,14 @@
  * What is measured on a trained model: the measurements that a configuration's `evaluate` names, and the digits that the
  * model generates, which are both judged and shown.
  */
+import { decompose } from '../combine/compose.js';
 import type { Evaluation } from '../config.js';
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
 import { isBeliefNet } from '../graph/belief-net.js';
 import { isDeepBoltzmannMachine, sidesOf } from '../graph/deep-boltzmann.js';
 import { layerOf, unitsOf, unsuitable, visibleLayerOf } from '../graph/graph.js';
-import { labelLayerOf, visibleUnitsOf } from '../graph/machines.js';
+import { isDeepBeliefNet, labelLayerOf, stackOf, visibleUnitsOf } from '../graph/machines.js';
 import type { Classification } from '../infer/classify.js';
 import { bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
@@ -148,6 +149,9 @@ const CHAINS = 200;
 const TEMPERATURES = 10_000;
 const TEMPERATURES_DEEP = 20_000;
 const SWEEPS = 5000;
+/** Of a deep belief net: draws for each row, and training rows from whose hidden states the annealing of its topmost machine starts. */
+const DRAWS = 10;
+const BASE_ROWS = 10_000;
 /** Draws for each row of a belief net. */
 const PARTICLES = 1000;
 /** Hidden units that are enumerated rather than annealed. */
@@ -174,6 +178,11 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
     if (rows !== test) rows.free();
     return { testNats: found.mean, testParticles: found.particles, testNatsError: found.standardError };
   }
+  if (isDeepBeliefNet(model.graph)) {
+    const found = await boundOfNet(model, rows, train, pause);
+    if (rows !== test) rows.free();
+    return found;
+  }
   const { uppers } = sidesOf(model.graph, 'The likelihood of test rows');
   const hidden = uppers.reduce((sum, layer) => sum + unitsOf(model.graph, layer), 0);
   const enumerable =
@@ -194,6 +203,29 @@ async function testLikelihood(model: Model, test: Dataset, train: Dataset, pause
   const reverse = await model.annealedLogPartitionAsync({ ...given, direction: 'reverse', start });
   const { low, high } = bracketOf(forward, reverse);
   return { testNats: mean - forward.logPartition, testNatsLow: mean - high, testNatsHigh: mean - low, ...bound };
+}
+
+/** A bound on the log-likelihood of rows under a deep belief net, with the log Z of its topmost machine annealed. */
+async function boundOfNet(model: Model, rows: Dataset, train: Dataset, pause: Pause) {
+  const { seed } = model;
+  const parts = decompose(model);
+  const top = parts.at(-1)!;
+  const layer = stackOf(model.graph).machines.at(-2)!.upper;
+  const base = model.aggregatedPosterior(train.view(0, Math.min(BASE_ROWS, train.rows)), { seed, layer });
+  try {
+    const bounds = model.logLikelihoodBound(rows, { logPartition: 0, draws: DRAWS, seed });
+    const mean = bounds.reduce((sum, x) => sum + x, 0) / rows.rows;
+    const given = { seed, chains: CHAINS, temperatures: TEMPERATURES, base };
+    await pause();
+    const forward = await top.annealedLogPartitionAsync(given);
+    await pause();
+    const reverse = await top.annealedLogPartitionAsync({ ...given, direction: 'reverse', start: { sweeps: SWEEPS } });
+    const { low, high } = bracketOf(forward, reverse);
+    const testNats = mean - forward.logPartition;
+    return { testNats, testNatsLow: mean - high, testNatsHigh: mean - low, testIsBound: true } as const;
+  } finally {
+    for (const owned of [...parts, base]) owned.free();
+  }
 }
 
 /** Whether exactly one unit of a layer is on, so that it has as few configurations as units: a mixture's components. */

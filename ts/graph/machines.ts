@@ -111,6 +111,12 @@ export function requireTied(stack: Stack, what: string): void {
   );
 }
 
+/** Whether a graph means to be a deep belief net, tied or untied: directed layers under an undirected machine. */
+export function isDeepBeliefNet({ connections }: Graph): boolean {
+  const kinds = new Set(connections.map(({ kind }) => kind));
+  return kinds.has('undirected') && (kinds.has('tied') || kinds.has('directed'));
+}
+
 /** The units of the layer that holds the data. */
 export function visibleUnitsOf(graph: Graph): Units {
   return layerOf(graph, visibleLayerOf(graph)).units;

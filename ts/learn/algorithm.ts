@@ -104,7 +104,11 @@ const types: { readonly [A in Algorithm as A['type']]: AlgorithmType<A> } = {
   },
   greedy: {
     read: ({ phases }) =>
-      greedy(Array.isArray(phases) ? (phases.map(readAlgorithm) as GreedyPhase[]) : (phases as never)),
+      greedy(
+        Array.isArray(phases)
+          ? (phases.map((phase) => phase && readAlgorithm(phase)) as GreedyPhase[])
+          : (phases as never),
+      ),
     check: checkPhases,
     run: (training, algorithm) => runGreedy(training, algorithm),
   },

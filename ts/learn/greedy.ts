@@ -16,8 +16,8 @@ import type { Training, TrainingLoop } from './training.js';
 /** Greedy learning as plain data. */
 export interface Greedy {
   readonly type: 'greedy';
-  /** One algorithm for each machine, bottom first; for a deep Boltzmann machine perhaps one more, for all layers. */
-  readonly phases: readonly GreedyPhase[];
+  /** One algorithm for each machine, bottom first, or `null` to leave it as it is; for a deep Boltzmann machine perhaps one more, for all layers. */
+  readonly phases: readonly (GreedyPhase | null)[];
 }
 
 /** What a phase may be. */
@@ -25,11 +25,14 @@ export type GreedyPhase = MachineTrainer | DeepBoltzmannLearning;
 
 /**
  * Trains the machines of a stack in turn, each by its own algorithm. The phases for a deep Boltzmann machine are contrastive
- * divergence, persistent or not, and may end with `deepBoltzmannLearning()`. Throws `OPTION_INVALID`.
+ * divergence, persistent or not, and may end with `deepBoltzmannLearning()`. A phase of `null` leaves its machine as it is, but
+ * not the last. Throws `OPTION_INVALID`.
  */
-export function greedy(phases: readonly GreedyPhase[]): Greedy {
-  const isPhase = (phase: GreedyPhase, index: number) =>
-    isMachineTrainer(phase) || (phase?.type === 'deepBoltzmannLearning' && index > 0 && index === phases.length - 1);
+export function greedy(phases: readonly (GreedyPhase | null)[]): Greedy {
+  const isPhase = (phase: GreedyPhase | null, index: number) =>
+    (phase === null && index < phases.length - 1) ||
+    isMachineTrainer(phase) ||
+    (phase?.type === 'deepBoltzmannLearning' && index > 0 && index === phases.length - 1);
   const wrong = !Array.isArray(phases) || phases.length === 0 || !phases.every(isPhase);
   if (wrong) {
     const wanted =
@@ -46,12 +49,11 @@ export function greedy(phases: readonly GreedyPhase[]): Greedy {
 /** Refuses a graph that has not as many machines as the algorithm has phases. */
 export function checkPhases(graph: Graph, algorithm: Greedy): void {
   const { phases } = algorithm;
-  const last = phases.at(-1)!;
-  if (isDeepBoltzmannMachine(graph) || last.type === 'deepBoltzmannLearning') checkPretraining(graph, phases);
+  if (isDeepBoltzmannMachine(graph) || phases.at(-1)?.type === 'deepBoltzmannLearning') checkPretraining(graph, phases);
   else checkStack(graph, phases);
 }
 
-function checkStack(graph: Graph, phases: readonly GreedyPhase[]): void {
+function checkStack(graph: Graph, phases: Greedy['phases']): void {
   const stack = stackOf(graph);
   requireTied(stack, 'Greedy learning');
   checkCount(
@@ -60,7 +62,7 @@ function checkStack(graph: Graph, phases: readonly GreedyPhase[]): void {
   );
 }
 
-function checkCount(phases: readonly GreedyPhase[], layers: readonly string[]): void {
+function checkCount(phases: Greedy['phases'], layers: readonly string[]): void {
   if (layers.length === phases.length) return;
   throw unsuitable(
     `greedy() has ${phases.length} phases for a graph of ${layers.length} layers above the data.`,
@@ -71,16 +73,16 @@ function checkCount(phases: readonly GreedyPhase[], layers: readonly string[]): 
 /** Trainers whose two phases may count sides twice. */
 const PRETRAINERS: readonly GreedyPhase['type'][] = ['contrastiveDivergence', 'persistentContrastiveDivergence'];
 
-function checkPretraining(graph: Graph, phases: readonly GreedyPhase[]): void {
+function checkPretraining(graph: Graph, phases: Greedy['phases']): void {
   checkDeepBoltzmann(graph);
   const { layers } = chainOf(graph, 'Pretraining');
-  const single = phases.filter(({ type }) => type !== 'deepBoltzmannLearning');
+  const single = phases.filter((phase) => phase?.type !== 'deepBoltzmannLearning');
   checkCount(single, layers.slice(1));
-  single.forEach(({ type }, index) => {
-    if (PRETRAINERS.includes(type)) return;
+  single.forEach((phase, index) => {
+    if (phase !== null && PRETRAINERS.includes(phase.type)) return;
     const layer = layers[index + 1]!;
     throw unsuitable(
-      `Pretraining a deep Boltzmann machine takes ${PRETRAINERS.join(' or ')}; the phase of \`${layer}\` is ${type}.`,
+      `Pretraining a deep Boltzmann machine takes ${PRETRAINERS.join(' or ')}; the phase of \`${layer}\` is ${phase?.type ?? null}.`,
       layer,
     );
   });
@@ -93,9 +95,8 @@ export function* runGreedy(training: Training, algorithm: Greedy): TrainingLoop 
   if (isDeepBoltzmannMachine(parameters.graph)) yield* runPretraining(training, single);
   while (progress.phase < algorithm.phases.length) {
     const phase = algorithm.phases[progress.phase]!;
-    yield* isMachineTrainer(phase)
-      ? runMachineTrainer(training, progress.phase, phase)
-      : runDeepBoltzmann(training, phase);
+    if (isMachineTrainer(phase)) yield* runMachineTrainer(training, progress.phase, phase);
+    else if (phase !== null) yield* runDeepBoltzmann(training, phase);
     training.release();
     progress.phase += 1;
     progress.epoch = 0;

@@ -8,6 +8,7 @@ import { explainingAway } from './explaining-away.js';
 import { infiniteNet } from './infinite-net.js';
 import { mnistDbm, mnistDbmQuick } from './mnist-dbm.js';
 import { mnistDbn } from './mnist-dbn.js';
+import { mnistDbnLikelihood, mnistDbnLikelihoodQuick } from './mnist-dbn-likelihood.js';
 import { mnistGenerative, mnistGenerativeQuick, mnistNoise } from './mnist-generative.js';
 import {
   mnistAutoencoder,
@@ -49,6 +50,8 @@ export const recipes: readonly Recipe[] = [
   mnistFewLabelsQuick,
   mnistFewLabels,
   mnistRbmLikelihood,
+  mnistDbnLikelihoodQuick,
+  mnistDbnLikelihood,
   mnistDbmQuick,
   mnistDbm,
   patches,

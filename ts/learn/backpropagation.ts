@@ -7,17 +7,16 @@
 import { WakesleepError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { type Network, networkOf } from '../graph/network.js';
-import { checkData, refuseMissing } from '../infer/source.js';
 import { finiteNumber, freezeDeep, integer, refuseUnknown } from '../options.js';
-import type { EngineBuffer } from '../runtime/memory.js';
 import { Averages } from './averages.js';
-import { addActivity, isMeasured, recordOf } from './monitors.js';
-import { checkTargets, type Dropout, NetworkGradient } from './network-gradient.js';
-import { addMissed, BestOnHeldOut, heldOutMissed, missedOf, refuseOverlap } from './network-monitors.js';
+import { Batches } from './batches.js';
+import { addActivity, recordOf } from './monitors.js';
+import { biasesOf, checkRows, type Dropout, NetworkGradient } from './network-gradient.js';
+import { addMissed, BestOnHeldOut, heldOutMissed, missedOf } from './network-monitors.js';
 import { weighRows } from './row-weights.js';
 import { type Schedule, scheduled } from './schedule.js';
-import { type CompleteTrainerOptions, epochsOf, readTrainerOptions, type TrainerOptions } from './trainer-options.js';
-import { drawOrder, type Training, type TrainingLoop } from './training.js';
+import { type CompleteTrainerOptions, readTrainerOptions, type TrainerOptions } from './trainer-options.js';
+import type { Training, TrainingLoop } from './training.js';
 import { Updates } from './updates.js';
 
 /** Options of the other trainers that this one has too. */
@@ -126,111 +125,83 @@ export function checkBackpropagation(graph: Graph, { layerRates }: Backpropagati
   });
 }
 
-/** Refuses rows that the network cannot learn from or be compared on. */
-function checkRows({ parameters, data, heldOut }: Training, network: Network, options: Backpropagation): void {
-  refuseMissing(data, 'Backpropagation');
-  checkTargets(parameters, network, data);
-  if (heldOut !== undefined) {
-    checkData(parameters.graph, network.visible, heldOut);
-    checkTargets(parameters, network, heldOut);
-    refuseOverlap(data, heldOut);
-  }
-  if (options.patience === null || (heldOut !== undefined && heldOut.rows > 0)) return;
-  const message = '`patience` watches held-out rows, and there are none; pass `heldOut`.';
-  throw new WakesleepError('DATA_MISSING', message, { wanted: 'held-out rows', where: 'patience' });
-}
-
 /** Trains a network. */
 export function* runBackpropagation(training: Training, options: Backpropagation): TrainingLoop {
   const { parameters, data, seed, progress, restored, heldOut } = training;
-  const { runtime, graph } = parameters;
-  const network = checkBackpropagation(graph, options);
-  checkRows(training, network, options);
-  const batchRows = Math.min(options.batchRows, data.rows);
-  const batches = Math.ceil(data.rows / batchRows);
-  const epochs = epochsOf(options.epochs, batches);
-  const gradient = training.own(new NetworkGradient(parameters, network, batchRows, seed, options.dropout));
-  const biases = network.layers.slice(1).map((name) => {
-    return { name: `layers.${name}.bias`, units: parameters.specOf(`layers.${name}.bias`).shape[0]! };
-  });
-  const updates = training.own(new Updates(parameters, network.connections, biases, batchRows, options.optimiser));
+  const network = checkBackpropagation(parameters.graph, options);
+  checkRows(training, network, 'Backpropagation');
+  if (options.patience !== null && (heldOut === undefined || heldOut.rows === 0)) throw nothingToWatch();
+  const batches = new Batches(training, options);
+  const gradient = training.own(new NetworkGradient(parameters, network, batches.rows, seed, options.dropout));
+  const updates = training.own(
+    new Updates(parameters, network.connections, biasesOf(parameters, network), batches.rows, options.optimiser),
+  );
+  const { averaging, patience, recordEvery } = options;
   const names = parameters.specs.map(({ name }) => name);
-  const averages =
-    options.averaging === null ? undefined : training.own(new Averages(parameters, names, options.averaging.decay));
-  const best = options.patience === null ? undefined : new BestOnHeldOut(parameters, options.patience);
-  const order: EngineBuffer = training.own(runtime.allocate(data.rows * 4));
+  const averages = averaging === null ? undefined : training.own(new Averages(parameters, names, averaging.decay));
+  const best = patience === null ? undefined : new BestOnHeldOut(parameters, patience);
   if (restored.size > 0) {
     updates.restore(restored);
     averages?.restore(restored);
     best?.restore(restored);
   }
   training.offer(() => new Map([...updates.tensors(), ...(averages?.state() ?? []), ...(best?.tensors() ?? [])]));
+  if (best?.isOver) return;
   let [startedAt, seen] = [performance.now(), 0];
 
-  while (progress.epoch < epochs && !best?.isOver) {
-    const { epoch } = progress;
+  for (const batch of batches.rest()) {
+    const { epoch, update, count, first, rows, share } = batch;
     const rates = layerRatesAt(options, network, epoch);
-    drawOrder(training, order, epoch, progress.phase);
-    let learningRate = 0;
-    while (progress.epoch === epoch) {
-      const update = progress.updates;
-      const first = progress.batch * batchRows;
-      const rows = Math.min(batchRows, data.rows - first);
-      const done = epoch * batches + progress.batch;
-      const share = done / Math.max(1, epochs * batches);
 
-      // Up, and what is missed.
-      gradient.up(data, { order, first, rows }, options.data, update);
-      if (isMeasured(progress.batch)) {
-        addMissed(progress, gradient.missed());
-        addActivity(training, gradient.layers.states.at(-2)!);
-      }
-
-      // Errors down, as far as something learns.
-      const lowest = rates.findIndex((rate) => rate > 0) + 1;
-      if (lowest > 0) weighRows(training, order, first, rows, gradient.down(lowest));
-
-      // Update.
-      learningRate = scheduled(options.learningRate, epoch, share);
-      const step = {
-        learningRate,
-        momentum: scheduled(options.momentum, epoch, share),
-        weightCost: options.weightCost,
-        l1Cost: options.l1Cost,
-      };
-      rates.forEach((rate, index) => {
-        if (rate === 0) return;
-        const own = { ...step, learningRate: learningRate * rate };
-        updates.take(own, done + 1, update, (steps) => gradient.learn(steps, index + 1));
-      });
-      if (options.maxNorm !== null) updates.limitNorms(options.maxNorm);
-      averages?.step(done + 1);
-      progress.updates += 1;
-      progress.batch += 1;
-      seen += rows;
-      if (progress.batch < batches) {
-        yield;
-        continue;
-      }
-      progress.epoch += 1;
-      progress.batch = 0;
+    // Up, and what is missed.
+    gradient.up(data, { order: batches.order, first, rows }, options.data, update);
+    if (batch.measured) {
+      addMissed(progress, gradient.missed());
+      addActivity(training, gradient.layers.states.at(-2)!);
     }
-    const isLast = progress.epoch === epochs;
-    if (isLast) averages?.install();
-    const isDue = progress.epoch % options.recordEvery === 0 || isLast;
-    const held = heldOut !== undefined && (isDue || best) ? heldOutMissed(parameters, network, heldOut) : undefined;
-    if (held !== undefined) best?.see(held, progress.epoch);
-    if (isLast || best?.isOver) best?.install();
-    if (!isDue && !best?.isOver) {
+
+    // Errors down, as far as something learns.
+    const lowest = rates.findIndex((rate) => rate > 0) + 1;
+    if (lowest > 0) weighRows(training, batches.order, first, rows, gradient.down(lowest));
+
+    // Update.
+    const learningRate = scheduled(options.learningRate, epoch, share);
+    const { weightCost, l1Cost, maxNorm } = options;
+    const step = { momentum: scheduled(options.momentum, epoch, share), weightCost, l1Cost };
+    rates.forEach((rate, index) => {
+      if (rate === 0) return;
+      const own = { ...step, learningRate: learningRate * rate };
+      updates.take(own, count, update, (steps) => gradient.learn(steps, index + 1));
+    });
+    if (maxNorm !== null) updates.limitNorms(maxNorm);
+    averages?.step(count);
+    seen += rows;
+    if (batches.finish(learningRate) === undefined) {
       yield;
       continue;
     }
-    const learned = { layer: network.output, connections: network.connections };
-    const missed = missedOf(progress, held);
-    const record = recordOf(training, learned, { epochs, learningRate, startedAt, rows: seen });
-    [startedAt, seen] = [performance.now(), 0];
-    yield { ...record, ...missed };
+
+    // An epoch has ended.
+    if (batches.done) averages?.install();
+    const isDue = progress.epoch % recordEvery === 0 || batches.done;
+    const held = heldOut !== undefined && (isDue || best) ? heldOutMissed(parameters, network, heldOut) : undefined;
+    if (held !== undefined) best?.see(held, progress.epoch);
+    const isOver = batches.done || best?.isOver === true;
+    if (isOver) best?.install();
+    if (isDue || isOver) {
+      const learned = { layer: network.output, connections: network.connections };
+      const missed = missedOf(progress, held);
+      const facts = { epochs: batches.epochs, learningRate, startedAt, rows: seen };
+      yield { ...recordOf(training, learned, facts), ...missed };
+      [startedAt, seen] = [performance.now(), 0];
+    } else yield;
+    if (isOver) return;
   }
+}
+
+function nothingToWatch(): WakesleepError {
+  const message = '`patience` watches held-out rows, and there are none; pass `heldOut`.';
+  return new WakesleepError('DATA_MISSING', message, { wanted: 'held-out rows', where: 'patience' });
 }
 
 /** The rates of the layers above the data in an epoch, as shares. */

@@ -9,17 +9,18 @@
  */
 import { WakesleepError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
-import { biasName, unitsOf, weightName } from '../graph/graph.js';
+import { biasName, weightName } from '../graph/graph.js';
 import { type Network, networkOf } from '../graph/network.js';
-import { checkData, type RowRange, refuseMissing } from '../infer/source.js';
+import type { RowRange } from '../infer/source.js';
 import { finiteNumber, freezeDeep, integer, refuseUnknown } from '../options.js';
 import { Parameters } from '../parameters.js';
+import { Batches } from './batches.js';
 import { addActivity, recordOf } from './monitors.js';
-import { checkTargets, NetworkGradient } from './network-gradient.js';
-import { addMissed, heldOutMissed, missedOf, refuseOverlap } from './network-monitors.js';
+import { biasesOf, checkRows, NetworkGradient } from './network-gradient.js';
+import { addMissed, heldOutMissed, missedOf } from './network-monitors.js';
 import { ParameterVector } from './parameter-vectors.js';
 import { MAX_BATCH_ROWS } from './trainer-options.js';
-import { drawOrder, type Training, type TrainingLoop } from './training.js';
+import type { Training, TrainingLoop } from './training.js';
 import { Updates } from './updates.js';
 
 /** What `conjugateGradient()` takes; everything has a default. */
@@ -73,47 +74,29 @@ export function checkConjugateGradient(graph: Graph): Network {
 
 /** Trains a network. */
 export function* runConjugateGradient(training: Training, options: ConjugateGradient): TrainingLoop {
-  const { parameters, data, progress, heldOut } = training;
+  const { parameters, progress, heldOut } = training;
   const network = checkConjugateGradient(parameters.graph);
-  refuseMissing(data, 'Training by conjugate gradients');
-  checkTargets(parameters, network, data);
-  if (heldOut !== undefined) {
-    checkData(parameters.graph, network.visible, heldOut);
-    checkTargets(parameters, network, heldOut);
-    refuseOverlap(data, heldOut);
-  }
-  const batchRows = Math.min(options.batchRows, data.rows);
-  const batches = Math.ceil(data.rows / batchRows);
-  const { epochs } = options;
-  const order = training.own(parameters.runtime.allocate(data.rows * 4));
-  const objective = training.own(new Objective(training, network, batchRows, options.weightCost));
+  checkRows(training, network, 'Training by conjugate gradients');
+  const batches = new Batches(training, options);
+  const { order } = batches;
+  const objective = training.own(new Objective(training, network, batches.rows, options.weightCost));
+  const walkFrom = (lowest: number) => training.own(new Walk(objective.over(lowest), options));
+  const top = network.connections.length;
+  const walks = { output: walkFrom(top), all: walkFrom(1) };
 
-  while (progress.epoch < epochs) {
-    const { epoch } = progress;
-    const startedAt = performance.now();
-    const firstBatch = progress.batch;
-    drawOrder(training, order, epoch, progress.phase);
-    const lowest = epoch < options.outputAlone ? network.connections.length : 1;
-    const walk = new Walk(objective.over(lowest), options);
-    try {
-      for (; progress.batch < batches; ) {
-        const first = progress.batch * batchRows;
-        objective.take({ order, first, rows: Math.min(batchRows, data.rows - first) }, lowest);
-        walk.search(objective);
-        objective.measure();
-        progress.updates += 1;
-        progress.batch += 1;
-        if (progress.batch < batches) yield;
-      }
-    } finally {
-      walk.free();
+  for (const { epoch, first, rows } of batches.rest()) {
+    const alone = epoch < options.outputAlone;
+    objective.take({ order, first, rows }, alone ? top : 1);
+    (alone ? walks.output : walks.all).search(objective);
+    objective.measure();
+    const facts = batches.finish(1);
+    if (facts === undefined) {
+      yield;
+      continue;
     }
-    progress.epoch += 1;
-    progress.batch = 0;
     const missed = missedOf(progress, heldOut && heldOutMissed(parameters, network, heldOut));
-    const rows = Math.min(data.rows, (batches - firstBatch) * batchRows);
     const learned = { layer: network.output, connections: network.connections };
-    yield { ...recordOf(training, learned, { epochs, learningRate: 1, startedAt, rows }), ...missed };
+    yield { ...recordOf(training, learned, facts), ...missed };
   }
 }
 
@@ -134,10 +117,7 @@ class Objective {
     const { parameters, seed } = training;
     this.network = new NetworkGradient(parameters, graph, batchRows, seed);
     this.gradients = new Parameters(parameters.runtime, parameters.graph);
-    const biases = graph.layers.slice(1).map((name) => ({
-      name: biasName(name),
-      units: unitsOf(parameters.graph, name),
-    }));
+    const biases = biasesOf(parameters, graph);
     this.updates = new Updates(this.gradients, graph.connections, biases, batchRows);
   }
 

@@ -7,18 +7,20 @@
  * 4. the gradient of a weight is the mean over rows of `mean below · δ`, that of a bias the mean of δ.
  */
 import type { Dataset } from '../data/dataset.js';
+import { WakesleepError } from '../errors.js';
 import { biasName, layerOf, unitsOf } from '../graph/graph.js';
 import type { Network } from '../graph/network.js';
 import { likeliest } from '../infer/classify.js';
 import { LayerState } from '../infer/layer-state.js';
 import { NetworkLayers } from '../infer/network-layers.js';
-import { checkLabels, type Passing, type RowRange } from '../infer/source.js';
+import { checkData, checkLabels, type Passing, type RowRange, refuseMissing } from '../infer/source.js';
 import { noiseStream } from '../noise.js';
 import { allocateVector, type Parameters } from '../parameters.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import { unitType } from '../units/index.js';
 import type { Stream } from '../wasm/st.js';
-import type { Steps } from './updates.js';
+import type { Training } from './training.js';
+import type { BiasSpec, Steps } from './updates.js';
 
 /** Shares of units that are left out for a case. */
 export interface Dropout {
@@ -166,7 +168,28 @@ function wrongRows({ runtime }: Parameters, targets: LayerState, output: LayerSt
   return wrong;
 }
 
-/** Refuses rows that do not fit the target of a network. */
-export function checkTargets(parameters: Parameters, network: Network, data: Dataset): void {
-  if (network.target === 'labels') checkLabels(parameters.graph, network.output, data);
+/** The biases that a network learns. */
+export function biasesOf({ graph }: Parameters, { layers }: Network): BiasSpec[] {
+  return layers.slice(1).map((name) => ({ name: biasName(name), units: unitsOf(graph, name) }));
+}
+
+/** Refuses rows that a network cannot learn from or be compared on; `what` learns. */
+export function checkRows({ parameters, data, heldOut }: Training, network: Network, what: string): void {
+  const { visible, output, target } = network;
+  refuseMissing(data, what);
+  for (const rows of heldOut === undefined ? [data] : [data, heldOut]) {
+    checkData(parameters.graph, visible, rows);
+    if (target === 'labels') checkLabels(parameters.graph, output, rows);
+  }
+  if (heldOut !== undefined) refuseOverlap(data, heldOut);
+}
+
+/** Refuses held-out rows that are among those trained on: views of one data set that overlap, or equal rows. */
+function refuseOverlap(data: Dataset, heldOut: Dataset): void {
+  const together = data.storage === heldOut.storage;
+  const apart = data.firstRow + data.rows <= heldOut.firstRow || heldOut.firstRow + heldOut.rows <= data.firstRow;
+  const same = together ? !apart : data.rows === heldOut.rows && data.identity().digest === heldOut.identity().digest;
+  if (!same || data.rows === 0 || heldOut.rows === 0) return;
+  const message = 'The held-out rows are among the rows trained on; hold others out, with `split()` or `view()`.';
+  throw new WakesleepError('OPTION_INVALID', message, { wanted: 'other rows', where: 'heldOut' });
 }

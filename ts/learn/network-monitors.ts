@@ -1,6 +1,5 @@
 /** What is measured while a network learns, on training rows as they pass and on held-out rows, and when that is enough. */
 import type { Dataset } from '../data/dataset.js';
-import { WakesleepError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { LayerState } from '../infer/layer-state.js';
 import { passBlocks } from '../infer/network-layers.js';
@@ -52,16 +51,6 @@ export function heldOutMissed(parameters: Parameters, network: Network, heldOut:
   }
   const { errors, ...rest } = sum;
   return network.target === 'labels' ? sum : rest;
-}
-
-/** Refuses held-out rows that are among those trained on: views of one data set that overlap, or equal rows. */
-export function refuseOverlap(data: Dataset, heldOut: Dataset): void {
-  const together = data.storage === heldOut.storage;
-  const apart = data.firstRow + data.rows <= heldOut.firstRow || heldOut.firstRow + heldOut.rows <= data.firstRow;
-  const same = together ? !apart : data.rows === heldOut.rows && data.identity().digest === heldOut.identity().digest;
-  if (!same || data.rows === 0 || heldOut.rows === 0) return;
-  const message = 'The held-out rows are among the rows trained on; hold others out, with `split()` or `view()`.';
-  throw new WakesleepError('OPTION_INVALID', message, { wanted: 'other rows', where: 'heldOut' });
 }
 
 const PREFIX = 'best.';

@@ -1,7 +1,7 @@
 /**
  * The bench of trainers and sampling: a workload of workload.mjs (default `cd1`) beside PyTorch, and CD-1 beside scikit-learn.
  *
- *     node bench/run.mjs [cd1|cd10|pcd|tempering|gaussian|relu|sampling|backprop|backprop-relu]... [--rounds N] [--dry]
+ *     node bench/run.mjs [cd1|cd10|pcd|tempering|gaussian|relu|sampling|backprop|backprop-relu]... [--rounds N] [--tensorflow] [--dry]
  *
  * Each participant is a process that does a piece of work (an epoch) when asked. For 1 and 2 threads: 5 rounds, in each of
  * which every participant in turn runs one warm-up and two timed pieces; the others idle meanwhile. What counts is the ratio
@@ -10,7 +10,9 @@
  * the mean is that of the loss.
  *
  * Python is looked for at $WAKESLEEP_BENCH_PYTHON, then in a venv of the user's cache folder; without it (or without a
- * rival's package) the bench says so and runs the rest. `--dry` records nothing.
+ * rival's package) the bench says so and runs the rest. `--tensorflow` runs backpropagation in TensorFlow.js too, which takes a
+ * minute a piece: `npm install @tensorflow/tfjs @tensorflow/tfjs-backend-wasm` in $WAKESLEEP_BENCH_NODE, or in
+ * `wakesleep/bench-node` of the user's cache folder. `--dry` records nothing.
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,8 +27,12 @@ const named = process.argv.slice(2).filter((word) => word in workloads);
 
 async function participants(workload, threads) {
   const ours = await start('wakesleep', process.execPath, [join(HERE, 'ours.mjs'), IMAGES, String(threads), workload]);
-  if (!hasPython()) return [ours];
   const all = [ours];
+  if (process.argv.includes('--tensorflow') && workload.startsWith('backprop')) {
+    const script = join(HERE, 'rivals', 'tfjs.mjs');
+    all.push(await start('TensorFlow.js', process.execPath, [script, IMAGES, String(threads), workload]));
+  }
+  if (!hasPython()) return all.filter((participant) => participant !== undefined);
   const rival = (name, script) =>
     start(name, PYTHON, [join(HERE, 'rivals', script), IMAGES, String(threads), workload]);
   all.push(await rival('PyTorch', workload.startsWith('backprop') ? 'backprop.py' : 'trainers.py'));

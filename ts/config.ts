@@ -263,6 +263,7 @@ const deepBoltzmannLearning = z.strictObject({
   damping: z.number().min(0).lt(1).optional(),
   gibbsSteps,
   chains: count(1, 21_845).optional(),
+  chainStart: z.enum(['data', 'biases']).optional(),
 } satisfies Record<keyof DeepBoltzmannLearning, z.ZodType>);
 
 const algorithm = z.discriminatedUnion('type', [

@@ -31,7 +31,10 @@ export interface DeepSampling {
   readonly layer: string | undefined;
   /** What is clamped; NaN and `null` are free. */
   readonly clamp: ClampedUnits;
-  /** Where chains start; layers that are not named start from their biases alone. */
+  /**
+   * Where chains start; layers that are not named start from their biases alone. A sweep draws layers of odd index first, unless
+   * only such layers are named: then the others are drawn given those before.
+   */
   readonly start: LayerStates;
 }
 
@@ -72,6 +75,8 @@ export function sampleDeep(parameters: Parameters, options: DeepSampling): Float
         clamp?.hold(layer);
       }
     };
+    const isNamed = (parity: Parity) => state.of(parity).some(({ name }) => started.has(name));
+    if (isNamed(1) && !isNamed(0)) draw(0, 0);
     for (let sweep = 1; sweep <= sweeps; sweep += 1) {
       draw(1, sweep);
       draw(0, sweep);

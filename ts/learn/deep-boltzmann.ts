@@ -16,7 +16,7 @@ import { variationalEnergies } from '../infer/mean-field.js';
 import { gatherRows, refuseMissing } from '../infer/source.js';
 import { checkEnergiesOf } from '../likelihood/free-energy.js';
 import { noiseStream } from '../noise.js';
-import { finiteNumber, freezeDeep, integer, refuseUnknown } from '../options.js';
+import { finiteNumber, freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
 import { unitType } from '../units/index.js';
 import { Averages } from './averages.js';
@@ -59,6 +59,11 @@ export interface DeepBoltzmannOptions extends Pick<TrainerOptions, Shared> {
   readonly gibbsSteps?: Schedule;
   /** Persistent chains, 1 to 21,845, default 100 (the paper). */
   readonly chains?: number;
+  /**
+   * Where chains start: at the first batch and its means (`data`, default), or at draws from the biases alone (`biases`). What is
+   * probable for the model and far from all data, such as pretraining may leave, is unlearned only by chains that come there.
+   */
+  readonly chainStart?: 'data' | 'biases';
 }
 
 /** Learning of a deep Boltzmann machine as plain data, complete. */
@@ -69,6 +74,7 @@ export interface DeepBoltzmannLearning extends Pick<CompleteTrainerOptions, Excl
   readonly damping: number;
   readonly gibbsSteps: Schedule;
   readonly chains: number;
+  readonly chainStart: 'data' | 'biases';
 }
 
 /**
@@ -78,7 +84,7 @@ export interface DeepBoltzmannLearning extends Pick<CompleteTrainerOptions, Excl
  */
 export function deepBoltzmannLearning(options: DeepBoltzmannOptions = {}): DeepBoltzmannLearning {
   const where = 'deepBoltzmannLearning()';
-  refuseUnknown(where, options, ['meanFieldPasses', 'damping', 'gibbsSteps', 'chains', ...sharedNames]);
+  refuseUnknown(where, options, ['meanFieldPasses', 'damping', 'gibbsSteps', 'chains', 'chainStart', ...sharedNames]);
   const complete = readTrainerOptions(where, options, { learningRate: 0.005, momentum: 0.5 });
   const shared = Object.fromEntries(sharedNames.map((name) => [name, complete[name]])) as Pick<
     DeepBoltzmannLearning,
@@ -90,6 +96,7 @@ export function deepBoltzmannLearning(options: DeepBoltzmannOptions = {}): DeepB
     damping: finiteNumber(where, 'damping', options.damping ?? 0, { atLeast: 0, below: 1 }),
     gibbsSteps: readCounts(where, 'gibbsSteps', options.gibbsSteps ?? 5, GIBBS_STEPS),
     chains: integer(where, 'chains', options.chains ?? 100, { atLeast: 1, atMost: MAX_BATCH_ROWS }),
+    chainStart: oneOf(where, 'chainStart', options.chainStart ?? 'data', ['data', 'biases'] as const),
     ...shared,
   });
 }
@@ -138,7 +145,8 @@ export function* runDeepBoltzmann(training: Training, options: DeepBoltzmannLear
     if (batch.measured) measure(training, posterior, reconstruction);
 
     // Model: sweeps of the chains, which start at the first batch.
-    if (!chains.started) chains.startAt(posterior, update);
+    if (!chains.started && options.chainStart === 'biases') chains.startAtBiases(update);
+    else if (!chains.started) chains.startAt(posterior, update);
     chains.sweep(scheduledCount(options.gibbsSteps, epoch, share), update);
     chains.state.layers.forEach((layer) => {
       layer.weighRows(runtime, balancedWeights(rows, rowWeights, options.chains));
@@ -210,6 +218,14 @@ class DeepChains {
     this.started = restored.size > 0 && this.state.of(1).every(({ name }) => restored.has(chainName(name)));
     if (!this.started) return;
     for (const layer of this.state.of(1)) layer.write(parameters.runtime, restored.get(chainName(layer.name))!);
+  }
+
+  /** Starts every layer at a draw from its biases alone. */
+  startAtBiases(update: number): void {
+    const draw = { update, sweep: 0 };
+    for (const layer of this.state.of(0)) this.state.inferFromBias(layer, { keep: 'means', draw });
+    this.state.inferAll(1, { keep: 'means', draw });
+    this.started = true;
   }
 
   /** Starts at a batch's data and means, over again where there are more chains than rows. */

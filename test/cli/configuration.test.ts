@@ -216,7 +216,11 @@ describe('start', () => {
 
   it.each([
     [{ as: 'same' }, {}, '`start.from` must be a string; it is missing.'],
-    [{ from: 'a', as: 'sane' }, {}, '`start.as` must be "same", "classifier", "untied", "tied" or "autoencoder"; got "sane". Did you mean "same"?'],
+    [
+      { from: 'a', as: 'sane' },
+      {},
+      '`start.as` must be "same", "classifier", "untied", "tied" or "autoencoder"; got "sane". Did you mean "same"?',
+    ],
     [{ from: 'a', like: 1 }, {}, '`start` has no key `like`; it takes `from`, `as`.'],
     [
       { from: 'a' },

@@ -24,12 +24,7 @@ pub fn tanh(x: F32x4) -> F32x4 {
     let size = x.abs();
     let square = x.mul(x);
     let mut p = c(-5.704_988_7e-3);
-    for coefficient in [
-        2.063_908_9e-2,
-        -5.373_971_6e-2,
-        1.333_144_2e-1,
-        -3.333_328e-1,
-    ] {
+    for coefficient in [2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1] {
         p = p.mul(square).add(c(coefficient));
     }
     let near = p.mul(square).mul(x).add(x);

@@ -220,6 +220,53 @@ fn states_in_one_phase_and_probabilities_in_the_other() {
     });
 }
 
+/// A negative phase without rows is one of zeros: what gradients of networks are.
+#[test]
+fn one_phase_alone_gives_the_same_bits_in_every_form() {
+    for_cases(80, |case| {
+        let binary = case.seed.is_multiple_of(2);
+        let mut batch = Batch::new(case, |numbers| {
+            if binary {
+                Matrix::binary(case.rows, case.lower, case.share, numbers)
+            } else {
+                Matrix::real(case.rows, case.lower, case.share, numbers)
+            }
+        });
+        batch.v1.values.fill(0.0);
+        let (slow_weights, slow_velocity) = batch.slow();
+        let forms: Vec<Form> = if binary {
+            forms_of_binary(&batch.v0).into()
+        } else {
+            forms_of_real(&batch.v0).into()
+        };
+        let h0 = with_values(&batch.h0);
+        let none = |units| Activity::new(0, units).unwrap();
+        let (no_lower, no_upper) = (none(case.lower), none(case.upper));
+        for (lower, read) in &forms {
+            each_pool(|pool| {
+                let (mut weights, mut learner) = (batch.weights(), batch.learner(case.rows));
+                let positive = statistics::Phase {
+                    lower,
+                    read: *read,
+                    upper: &h0,
+                };
+                let negative = statistics::Phase {
+                    lower: &no_lower,
+                    read: Read::Values,
+                    upper: &no_upper,
+                };
+                let finite = learner.learn(pool, &mut weights, positive, negative, STEP);
+                assert!(finite.unwrap());
+                assert_same_bits(&matrix_of(&weights), &slow_weights, "weights");
+                let mut velocity = vec![0.0; slow_velocity.len()];
+                learner.read_velocity(&mut velocity);
+                assert_same_bits(&velocity, &slow_velocity, "velocity");
+                assert_layouts_agree(&weights);
+            });
+        }
+    });
+}
+
 #[test]
 fn a_learner_can_be_used_again_with_fewer_rows_and_other_forms() {
     let numbers = &mut Numbers(21);

@@ -239,7 +239,7 @@ describe('refusals', () => {
   it.each([
     [
       { ...study, compare: 'gap' },
-      '`compare` must be "gapToOptimum", "logLikelihood", "reconstructionError", "testNats" or "testErrorPercent"; got "gap".',
+      '`compare` must be "gapToOptimum", "logLikelihood", "reconstructionError", "testNats", "testErrorPercent" or "testSquaredError"; got "gap".',
     ],
     [{ ...study, bse: base }, 'The study has no option `bse`; did you mean `base`?'],
     [

@@ -12,7 +12,7 @@ const machine = {
   learningRate: { from: 0.1, to: 0.01 },
 } as const;
 
-/** Rectified units, weight cost and a rate that falls to 0: chosen on 10,000 held-out training rows. */
+/** Rectified units, weight cost and a rate that falls to 0; taken once, and not tuned. */
 export const mnistBackprop: TrainingRecipe = {
   name: 'mnist-backprop',
   title: 'A network 784-800-800-10 of rectified units on MNIST, from small random weights',

@@ -735,6 +735,8 @@ function checkEvaluations(
   };
   for (const name of evaluate) {
     if (NEED_LABELS.includes(name) && labelLayerOf(graph) === undefined) refuse(name, 'a model with a layer of labels');
+    if (name === 'structuredNoise' && !isDeepBeliefNet(graph)) refuse(name, 'a deep belief net');
+    if (name === 'recognisedSamples' && isNetwork(graph)) refuse(name, 'a model that generates');
     if (name === 'testReconstruction' && isNetwork(graph) && labelLayerOf(graph) !== undefined)
       refuse(name, 'a model that gives its rows back');
     const isNet = isBeliefNet(graph) || (isDeepBeliefNet(graph) && labelLayerOf(graph) === undefined);

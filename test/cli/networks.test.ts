@@ -127,12 +127,16 @@ it('a tuned model classifies and is shown', async () => {
   expect(shown).toMatchObject({ status: 0, stdout: /visible>h1 +forward +144 × 40/ });
 });
 
-it('evaluations that a network cannot have are refused before anything is trained', async () => {
-  const wrong = { ...study.variants.classifier, evaluate: ['testReconstruction'] };
+it.each([
+  ['testReconstruction', 'a model that gives its rows back'],
+  ['structuredNoise', 'a deep belief net'],
+  ['recognisedSamples', 'a model that generates'],
+])('%s of a classifier is refused before anything is trained', async (name, lack) => {
+  const wrong = { ...study.variants.classifier, evaluate: [name] };
   const path = join(folder, 'wrong.json');
   writeFileSync(path, JSON.stringify({ ...study, variants: { stack: study.variants.stack, classifier: wrong } }));
   expect(await wakesleep(['train', path, '--out', join(folder, 'wrong'), ...one])).toMatchObject({
     status: 2,
-    stderr: /Variant classifier: `evaluate` asks for testReconstruction, which needs a model that gives its rows back/,
+    stderr: `Variant classifier: \`evaluate\` asks for ${name}, which needs ${lack}.\n`,
   });
 });

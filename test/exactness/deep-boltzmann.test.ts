@@ -15,6 +15,7 @@ import {
   gaussian,
   load,
   type Model,
+  readSafetensors,
   relu,
   sigmoidBeliefNet,
   softmax,
@@ -491,5 +492,49 @@ describe('what does not fit is refused by name', () => {
     );
     expect(ask(deep, (model) => model.meanHidden([[0, 0, 0, 0]], { damping: 1 }))).toContain('`damping` must be');
     expect(ask(deep, (model) => model.sampleHidden([[0, 0, 0, 0]], { seed: 1 }))).toContain('`visible-h1`');
+  });
+});
+
+describe('where chains start, in a machine that keeps the state it is in', () => {
+  /** Each hidden unit of h1 holds one visible unit on, and the other way round; the biases alone turn all off. */
+  function bistable(): Model {
+    const graph = deepBoltzmannMachine({ visible: bernoulli(3), hidden: [bernoulli(3), bernoulli(2)] });
+    const model = engine.create(graph, { seed: 1, weightScale: 0 });
+    model
+      .parameter('connections.visible-h1.weight')
+      .set([0, 4, 8].flatMap((on) => [0, 1, 2].map((i) => (on === 4 * i ? 60 : 0))));
+    for (const layer of ['visible', 'h1']) model.parameter(`layers.${layer}.bias`).set([-30, -30, -30]);
+    return model;
+  }
+
+  it('states of a layer of odd index alone are where sampling starts', () => {
+    const model = bistable();
+    const drawn = (start: Record<string, number[]>) =>
+      Array.from(model.sample({ rows: 1, sweeps: 3, seed: 2, start, give: 'states' }));
+    expect(drawn({})).toEqual([0, 0, 0]);
+    expect(drawn({ h1: [1, 0, 1] })).toEqual([1, 0, 1]);
+    expect(drawn({ visible: [0, 1, 1] })).toEqual([0, 1, 1]);
+    model.free();
+  });
+
+  it.each([
+    ['data', [1, 1, 0]],
+    ['biases', [0, 0, 0]],
+  ] as const)('chains of learning start from %s', (chainStart, expected) => {
+    const model = bistable();
+    const data = engine.dataset({ rows: [[1, 1, 0]] });
+    const algorithm = deepBoltzmannLearning({
+      epochs: 2,
+      chains: 1,
+      learningRate: 1e-6,
+      chainStart,
+      initialBias: 'keep',
+    });
+    const run = model.train(data, algorithm);
+    for (const _ of run) break;
+    const { tensors } = readSafetensors(run.toBytes(), 'checkpoint');
+    expect(Array.from(tensors.get('state.chains.h1')!.values as Float32Array)).toEqual(expected);
+    run.free();
+    for (const owned of [model, data]) owned.free();
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Plots as SVG text: lines over a common axis, values with their intervals, and tables of counts. Drawn by Observable Plot into linkedom's
- * document, both of which are loaded when the first plot is drawn. Equal series give equal text. The background is white,
+ * Plots as SVG text: lines over a common axis, points in the plane, values with their intervals, and tables of counts. Drawn by Observable Plot
+ * into linkedom's document, both of which are loaded when the first plot is drawn. Equal series give equal text. The background is white,
  * so that a plot reads the same in light and dark viewers.
  */
 import type * as Plot from '@observablehq/plot';

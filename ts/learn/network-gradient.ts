@@ -8,7 +8,7 @@
  */
 import type { Dataset } from '../data/dataset.js';
 import { WakesleepError } from '../errors.js';
-import { biasName, layerOf, unitsOf } from '../graph/graph.js';
+import { biasName, layerOf, unitsOf, weightName } from '../graph/graph.js';
 import type { Network } from '../graph/network.js';
 import { likeliest } from '../infer/classify.js';
 import { LayerState } from '../infer/layer-state.js';
@@ -111,7 +111,7 @@ export class NetworkGradient {
     errors[last]!.activity.subtractOutputs(targets.activity, targets.reads(true), layers.output.activity);
     for (let index = last - 1; index >= lowest; index -= 1) {
       const [error, above] = [errors[index]!, errors[index + 1]!];
-      const weights = parameters.weight(this.weightAbove(index));
+      const weights = parameters.weight(weightName(network.connections[index]!));
       error.infer([{ source: above, states: false, weights, direction: 'down' }], this.noBias, { keep: 'inputs' });
       const { units } = layerOf(parameters.graph, network.layers[index]!);
       const { code, size } = unitType(units).kernel(units);
@@ -119,10 +119,6 @@ export class NetworkGradient {
       this.drop(index, error);
     }
     return found;
-  }
-
-  private weightAbove(index: number): string {
-    return `connections.${this.network.layers[index]}>${this.network.layers[index + 1]}.weight`;
   }
 
   /** Steps the parameters of the layer of an index, and the weights into it, by the errors that are there. */

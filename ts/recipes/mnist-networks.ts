@@ -1,4 +1,5 @@
 /** Feed-forward networks on MNIST: from small random weights, and fine-tuned after a stack has been learned greedily. */
+import type { BackpropagationOptions } from '../learn/backpropagation.js';
 import type { TrainingRecipe } from './recipe.js';
 
 const binary = (units: number) => ({ type: 'bernoulli', units }) as const;
@@ -43,14 +44,14 @@ interface Lengths {
   readonly tuning: number;
 }
 
-function pretrainBackprop(name: string, takes: string, { machines, tuning }: Lengths): TrainingRecipe {
+/** Greedy learning of 784-500-500-2000, and then of the same net with an output on top. */
+function pretrained(
+  facts: Omit<TrainingRecipe, 'configuration'>,
+  machines: number,
+  tuning: Omit<BackpropagationOptions, 'learningRate'> & { readonly learningRate: { from: number; to: number } },
+): TrainingRecipe {
   return {
-    name,
-    title: `784-500-500-2000-10 on MNIST: ${machines} epochs of greedy learning a layer, then gentle backpropagation`,
-    reproduces:
-      'Hinton, Osindero and Teh (2006) and the tutorial: pretraining, then backpropagation through all layers.',
-    published: '1.15 % test error; 1.25 % as a mean over seeds is the aim here',
-    takes,
+    ...facts,
     configuration: {
       base: { seed: 7, data: { name: 'mnist' } },
       variants: {
@@ -60,24 +61,34 @@ function pretrainBackprop(name: string, takes: string, { machines, tuning }: Len
         },
         tuned: {
           start: { from: 'pretrained', as: 'classifier', label: digits },
-          train: [
-            {
-              type: 'backpropagation',
-              epochs: tuning,
-              batchRows: 100,
-              learningRate: { from: 0.1, to: 0 },
-              momentum: 0.9,
-              weightCost: 1e-5,
-              layerRates: [0.3, 0.3, 0.3, 1],
-              outputAlone: 3,
-            },
-          ],
+          train: [{ type: 'backpropagation', batchRows: 100, momentum: 0.9, ...tuning }],
           evaluate: ['testError', 'classification'],
         },
       },
       compare: 'testErrorPercent',
     },
-  };
+  } as TrainingRecipe;
+}
+
+function pretrainBackprop(name: string, takes: string, { machines, tuning }: Lengths): TrainingRecipe {
+  return pretrained(
+    {
+      name,
+      title: `784-500-500-2000-10 on MNIST: ${machines} epochs of greedy learning a layer, then gentle backpropagation`,
+      reproduces:
+        'Hinton, Osindero and Teh (2006) and the tutorial: pretraining, then backpropagation through all layers.',
+      published: '1.15 % test error; 1.25 % as a mean over seeds is the aim here',
+      takes,
+    },
+    machines,
+    {
+      epochs: tuning,
+      learningRate: { from: 0.1, to: 0 },
+      weightCost: 1e-5,
+      layerRates: [0.3, 0.3, 0.3, 1],
+      outputAlone: 3,
+    },
+  );
 }
 
 export const mnistPretrainBackprop = pretrainBackprop('mnist-pretrain-backprop', 'about an hour', {
@@ -90,41 +101,23 @@ export const mnistPretrainBackpropQuick = pretrainBackprop('mnist-pretrain-backp
 });
 
 function pretrainDropout(name: string, takes: string, { machines, tuning }: Lengths): TrainingRecipe {
-  const plain = pretrainBackprop(name, takes, { machines, tuning });
-  const { base, variants, compare } = plain.configuration as {
-    base: object;
-    variants: { pretrained: object };
-    compare: 'testErrorPercent';
-  };
-  return {
-    ...plain,
-    title: `784-500-500-2000-10 on MNIST: greedy learning, then ${tuning} epochs of backpropagation with dropout`,
-    reproduces: 'Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors" (2012).',
-    published: '0.92 % test error for this net (0.79 % after a deep Boltzmann machine); 1.00 % is the aim here',
-    configuration: {
-      base,
-      variants: {
-        pretrained: variants.pretrained,
-        tuned: {
-          start: { from: 'pretrained', as: 'classifier', label: digits },
-          train: [
-            {
-              type: 'backpropagation',
-              epochs: tuning,
-              batchRows: 100,
-              learningRate: { from: 0.3, to: 0 },
-              momentum: 0.9,
-              dropout: { visible: 0.2, hidden: 0.5 },
-              maxNorm: 4,
-              recordEvery: 5,
-            },
-          ],
-          evaluate: ['testError', 'classification'],
-        },
-      },
-      compare,
+  return pretrained(
+    {
+      name,
+      title: `784-500-500-2000-10 on MNIST: greedy learning, then ${tuning} epochs of backpropagation with dropout`,
+      reproduces: 'Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors" (2012).',
+      published: '0.92 % test error for this net (0.79 % after a deep Boltzmann machine); 1.00 % is the aim here',
+      takes,
     },
-  };
+    machines,
+    {
+      epochs: tuning,
+      learningRate: { from: 0.3, to: 0 },
+      dropout: { visible: 0.2, hidden: 0.5 },
+      maxNorm: 4,
+      recordEvery: 5,
+    },
+  );
 }
 
 export const mnistPretrainDropout = pretrainDropout('mnist-pretrain-dropout', 'about 4 hours', {

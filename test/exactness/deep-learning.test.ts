@@ -11,12 +11,14 @@ import {
   deepBoltzmannLearning,
   deepBoltzmannMachine,
   type Engine,
+  type Greedy,
   gaussian,
   greedy,
   load,
   type Model,
   parallelTempering,
   persistentContrastiveDivergence,
+  rbm,
   replicatedSoftmax,
   type TrainingRecord,
 } from 'wakesleep';
@@ -301,6 +303,48 @@ describe('pretraining', () => {
     }
     model.free();
   });
+
+  it('of the lowest machine alone is that of an ordinary machine, and leaves the rest as it was', () => {
+    const phase = persistentContrastiveDivergence({
+      ...still,
+      learningRate: 0.1,
+      epochs: 3,
+      chains: 4,
+      averaging: 0.5,
+    });
+    const data = engine.dataset({ rows });
+    const single = engine.create(rbm({ visible: bernoulli(5), hidden: bernoulli(4) }), { seed: 3 });
+    const deep = engine.create(
+      deepBoltzmannMachine({ visible: bernoulli(5), hidden: [bernoulli(4), bernoulli(3), bernoulli(4)] }),
+      {
+        seed: 3,
+      },
+    );
+    single.parameter('visible-hidden.weight').set(deep.parameter('visible-h1.weight').values());
+    const values = (name: string) => deep.parameter(name).values();
+    const above = ['h1-h2.weight', 'h2-h3.weight', 'h2.bias', 'h3.bias'];
+    const before = above.map(values);
+
+    const monitors = ({ epoch, reconstructionError, meanActivity }: TrainingRecord) => [
+      epoch,
+      reconstructionError,
+      meanActivity,
+    ];
+    const records = Array.from(single.train(data, phase), monitors);
+    const together = deepBoltzmannLearning({ epochs: 1, chains: 2, learningRate: STILL, initialBias: 'keep' });
+    const own: unknown[] = [];
+    for (const record of deep.train(data, greedy([phase, null, null, together]))) {
+      own.push(monitors(record));
+      if (own.length === records.length) break;
+    }
+    expect(own).toEqual(records);
+    expect(values('visible-h1.weight')).toEqual(single.parameter('visible-hidden.weight').values());
+    expect(values('visible.bias')).toEqual(single.parameter('visible.bias').values());
+    expect(values('h1.bias')).toEqual(single.parameter('hidden.bias').values());
+    expect(above.map(values)).toEqual(before);
+    single.free();
+    deep.free();
+  });
 });
 
 /** 2×2 bars and stripes: six patterns, the full and the empty one by two draws each. */
@@ -367,25 +411,31 @@ describe('the same bits', () => {
   );
   const graph = deepBoltzmannMachine({ visible: bernoulli(12), hidden: [bernoulli(20), bernoulli(7), bernoulli(9)] });
   const phase = contrastiveDivergence({ epochs: 1, batchRows: 10, learningRate: 0.1, data: 'states' });
-  const algorithm = greedy([
-    phase,
-    persistentContrastiveDivergence({ epochs: 1, batchRows: 10, chains: 7, learningRate: 0.1, averaging: 0.9 }),
-    phase,
-    deepBoltzmannLearning({
-      epochs: 2,
-      batchRows: 10,
-      chains: 13,
-      learningRate: 0.1,
-      data: 'states',
-      centring: true,
-      sparsity: { target: 0.2, cost: 0.1 },
-      averaging: 0.9,
-      damping: 0.2,
-      maxNorm: 3,
-    }),
-  ]);
-  const batches = 3 * 5;
-  const trained = (on: Engine) => {
+  const persistent = persistentContrastiveDivergence({
+    epochs: 1,
+    batchRows: 10,
+    chains: 7,
+    learningRate: 0.1,
+    averaging: 0.9,
+  });
+  const together = deepBoltzmannLearning({
+    epochs: 2,
+    batchRows: 10,
+    chains: 13,
+    learningRate: 0.1,
+    data: 'states',
+    centring: true,
+    sparsity: { target: 0.2, cost: 0.1 },
+    averaging: 0.9,
+    damping: 0.2,
+    maxNorm: 3,
+  });
+  const algorithms = [
+    { algorithm: greedy([phase, persistent, phase, together]), batches: 3 * 5 },
+    { algorithm: greedy([persistent, phase, null, together]), batches: 3 * 4 },
+    { algorithm: greedy([persistent, null, null, together]), batches: 3 * 3 },
+  ];
+  const trained = (on: Engine, algorithm: Greedy) => {
     const model = on.create(graph, { seed: 9, weightScale: 0.1 });
     const records = recordsOf(model.train(on.dataset({ rows }), algorithm));
     return { bytes: model.toBytes(), records };
@@ -393,12 +443,12 @@ describe('the same bits', () => {
 
   it('with one thread and two', async () => {
     const two = await load({ threads: 2 });
-    expect(trained(two)).toEqual(trained(engine));
+    for (const { algorithm } of algorithms) expect(trained(two, algorithm)).toEqual(trained(engine, algorithm));
     two.close();
   });
 
-  it('when a run is killed at any batch and goes on from its checkpoint', async () => {
-    const whole = trained(engine);
+  it.each(algorithms)('when a run is killed at any of $batches batches and goes on', ({ algorithm, batches }) => {
+    const whole = trained(engine, algorithm);
     for (let kill = 0; kill <= batches; kill += 1) {
       const model = engine.create(graph, { seed: 9, weightScale: 0.1 });
       const stop = new AbortController();
@@ -445,8 +495,10 @@ describe('what is refused', () => {
       'GRAPH_UNSUITABLE: greedy() has 1 phases for a graph of 2 layers above the data.',
     );
     expect(ask(greedy([phase, parallelTempering({ epochs: 1 })]))).toBe(
-      'GRAPH_UNSUITABLE: Pretraining a deep Boltzmann machine takes contrastiveDivergence or persistentContrastiveDivergence; the phase of `h2` is parallelTempering.',
+      'GRAPH_UNSUITABLE: Pretraining a deep Boltzmann machine takes contrastiveDivergence or persistentContrastiveDivergence, and null for machines above the last that is trained; the phase of `h2` is parallelTempering.',
     );
+    expect(ask(greedy([null, phase]))).toContain('the phase of `h1` is null');
+    expect(ask(greedy([null, null, deepBoltzmannLearning({ epochs: 1 })]))).toContain('the phase of `h1` is null');
     expect(refusal(() => greedy([phase, deepBoltzmannLearning(), phase]))).toContain('only as the last');
     expect(ask(phase)).toContain('`visible-h1` below the top must be tied');
   });

@@ -25,8 +25,9 @@ export type GreedyPhase = MachineTrainer | DeepBoltzmannLearning;
 
 /**
  * Trains the machines of a stack in turn, each by its own algorithm. The phases for a deep Boltzmann machine are contrastive
- * divergence, persistent or not, and may end with `deepBoltzmannLearning()`. A phase of `null` leaves its machine as it is, but
- * not the last. Throws `OPTION_INVALID`.
+ * divergence, persistent or not, and may end with `deepBoltzmannLearning()`. A phase of `null` leaves its machine as it is: it may
+ * not be the last, and in a deep Boltzmann machine it has none but `null` and `deepBoltzmannLearning()` after it. Throws
+ * `OPTION_INVALID`.
  */
 export function greedy(phases: readonly (GreedyPhase | null)[]): Greedy {
   const isPhase = (phase: GreedyPhase | null, index: number) =>
@@ -79,10 +80,12 @@ function checkPretraining(graph: Graph, phases: Greedy['phases']): void {
   const single = phases.filter((phase) => phase?.type !== 'deepBoltzmannLearning');
   checkCount(single, layers.slice(1));
   single.forEach((phase, index) => {
-    if (phase !== null && PRETRAINERS.includes(phase.type)) return;
+    // What is left as it is has no trained machine above, and there is a machine below that is trained.
+    const isLeft = phase === null && index > 0 && single.slice(index).every((later) => later === null);
+    if (isLeft || (phase !== null && PRETRAINERS.includes(phase.type))) return;
     const layer = layers[index + 1]!;
     throw unsuitable(
-      `Pretraining a deep Boltzmann machine takes ${PRETRAINERS.join(' or ')}; the phase of \`${layer}\` is ${phase?.type ?? null}.`,
+      `Pretraining a deep Boltzmann machine takes ${PRETRAINERS.join(' or ')}, and null for machines above the last that is trained; the phase of \`${layer}\` is ${phase?.type ?? null}.`,
       layer,
     );
   });

@@ -9,6 +9,10 @@
  * A layer between two machines has a bias in each, and its own becomes the mean of the two: the machines' two conditionals
  * for it, multiplied and their logarithms halved, are then that of the whole.
  *
+ * Machines at the top may be left as they were created, with weights close to 0: what is said of the topmost machine then
+ * holds for the topmost of the others, and where that is the lowest too, it is an ordinary machine. The whole then starts as
+ * good a model of the data as that machine is.
+ *
  * While this goes on the stack has parameters of its own, which checkpoints keep; after every epoch they are put together in
  * the model.
  */
@@ -24,24 +28,33 @@ const PREFIX = 'stack.';
 
 type Tensors = ReadonlyMap<string, Float32Array>;
 
-/** Trains the machines that stand for the connections of a chain, from the phase where the training stands. */
-export function* runPretraining(training: Training, phases: readonly MachineTrainer[]): TrainingLoop {
+/** A chain of which the lowest `trained` machines are trained, and the others left as they are. */
+interface Plan extends Chain {
+  readonly trained: number;
+}
+
+/**
+ * Trains the machines that stand for the lowest connections of a chain, one a trainer, from the phase where the training
+ * stands, and goes past the phases of the others.
+ */
+export function* runPretraining(training: Training, trainers: readonly MachineTrainer[]): TrainingLoop {
   const { progress, parameters: whole } = training;
-  const chain = chainOf(whole.graph, 'Pretraining');
-  const graph = stackOfChain(whole.graph, chain);
-  let kept: Tensors = stackTensors(training.restored) ?? takenApart(whole, chain);
-  while (progress.phase < chain.connections.length) {
-    const stack = training.own(new Parameters(whole.runtime, graph, doubledOf(chain)));
+  const plan: Plan = { ...chainOf(whole.graph, 'Pretraining'), trained: trainers.length };
+  const graph = stackOfChain(whole.graph, plan);
+  let kept: Tensors = stackTensors(training.restored) ?? takenApart(whole, plan);
+  while (progress.phase < plan.trained) {
+    const stack = training.own(new Parameters(whole.runtime, graph, doubledOf(plan)));
     for (const [name, values] of kept) stack.write(name, values);
-    for (const record of runMachineTrainer(within(training, stack), progress.phase, phases[progress.phase]!)) {
-      if (record !== undefined) assemble(whole, chain, stack);
+    for (const record of runMachineTrainer(within(training, stack), progress.phase, trainers[progress.phase]!)) {
+      if (record !== undefined) assemble(whole, plan, stack);
       yield record;
     }
-    kept = startedAbove(tensorsOf(stack), chain, progress.phase + 1);
+    kept = startedAbove(tensorsOf(stack), plan, progress.phase + 1);
     training.release();
     progress.phase += 1;
     progress.epoch = 0;
   }
+  progress.phase = Math.max(progress.phase, plan.connections.length);
 }
 
 /** A training whose parameters are the stack's, which every checkpoint keeps beside what the trainer offers. */
@@ -68,31 +81,31 @@ function within(training: Training, stack: Parameters): Training {
 }
 
 /** The directions in which the machines' connections count twice; those between two machines have doubled weights instead. */
-function doubledOf({ connections }: Chain): Doubled[] {
-  // A chain of two is an ordinary machine.
-  if (connections.length === 1) return [];
+function doubledOf({ connections, trained }: Plan): Doubled[] {
+  // One alone is an ordinary machine.
+  if (trained === 1) return [];
   return [
     { connection: connectionName(connections[0]!), direction: 'up' },
-    { connection: connectionName(connections.at(-1)!), direction: 'down' },
+    { connection: connectionName(connections[trained - 1]!), direction: 'down' },
   ];
 }
 
 /** How many times a connection's weights are in the stack what they are in the whole. */
-function timesOf({ connections }: Chain, index: number): number {
-  return index > 0 && index < connections.length - 1 ? 2 : 1;
+function timesOf({ trained }: Plan, index: number): number {
+  return index > 0 && index < trained - 1 ? 2 : 1;
 }
 
 /** The whole's parameters as those of the stack that starts from them. */
-function takenApart(whole: Parameters, chain: Chain): Tensors {
-  const stack = stackOfChain(whole.graph, chain);
+function takenApart(whole: Parameters, plan: Plan): Tensors {
+  const stack = stackOfChain(whole.graph, plan);
   const tensors = new Map<string, Float32Array>();
-  for (const layer of chain.layers) {
+  for (const layer of plan.layers) {
     const bias = whole.read(biasName(layer));
     tensors.set(biasName(layer), bias);
     tensors.set(upwardBiasName(stack, layer), bias);
   }
-  chain.connections.forEach((connection, index) => {
-    const times = timesOf(chain, index);
+  plan.connections.forEach((connection, index) => {
+    const times = timesOf(plan, index);
     tensors.set(
       weightName(connection),
       whole.read(weightName(connection)).map((weight) => times * weight),
@@ -102,24 +115,25 @@ function takenApart(whole: Parameters, chain: Chain): Tensors {
 }
 
 /** Lets the data layer of the machine of this index start from the bias that the machine below has learned for it. */
-function startedAbove(tensors: Tensors, { layers, connections }: Chain, phase: number): Tensors {
-  if (phase >= connections.length) return tensors;
+function startedAbove(tensors: Tensors, { layers, trained }: Plan, phase: number): Tensors {
+  if (phase >= trained) return tensors;
   const layer = layers[phase]!;
   return new Map([...tensors, [biasName(layer), tensors.get(`layers.${layer}.recognition_bias`)!]]);
 }
 
 /** Puts the stack's parameters together in the whole. */
-function assemble(whole: Parameters, chain: Chain, stack: Parameters): void {
-  for (const layer of chain.layers) {
-    const downward = stack.read(biasName(layer));
+function assemble(whole: Parameters, plan: Plan, stack: Parameters): void {
+  plan.layers.forEach((layer, index) => {
     const upward = stack.read(upwardBiasName(stack.graph, layer));
+    // Where no machine above is trained, the layer has learned one bias alone.
+    const downward = index < plan.trained ? stack.read(biasName(layer)) : upward;
     whole.write(
       biasName(layer),
       downward.map((bias, unit) => (bias + upward[unit]!) / 2),
     );
-  }
-  chain.connections.forEach((connection, index) => {
-    const times = timesOf(chain, index);
+  });
+  plan.connections.forEach((connection, index) => {
+    const times = timesOf(plan, index);
     whole.write(
       weightName(connection),
       stack.read(weightName(connection)).map((weight) => weight / times),

@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { load, readIdxImages, readIdxLabels } from 'wakesleep';
 import { workloads } from './workload.mjs';
 
-const [file, threads, name] = process.argv.slice(2);
-const engine = await load({ threads: Number(threads), artefact: threads === '1' ? 'st' : 'mt' });
+const [file, threads, name, form = ''] = process.argv.slice(2);
+const engine = await load({ threads: Number(threads), artefact: `${threads === '1' ? 'st' : 'mt'}${form}` });
 const { images } = readIdxImages(readFileSync(file), file);
 const labels = readIdxLabels(readFileSync(file.replace('images-idx3', 'labels-idx1')), file);
 const work = workloads[name].begin(engine, images, labels);

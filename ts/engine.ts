@@ -120,7 +120,7 @@ export class Engine {
 /**
  * Starts an engine on this thread. `threads`, `artefact`, `maxMemoryBytes` and `wasm` are as `LoadOptions` says; the
  * default takes what the host really grants, and `engine.info` says what that is and why. Throws `OPTION_INVALID`,
- * `THREADS_UNAVAILABLE`, `OUT_OF_MEMORY`.
+ * `THREADS_UNAVAILABLE`, `ARTEFACT_UNAVAILABLE`, `OUT_OF_MEMORY`.
  */
 export async function load(options: LoadOptions = {}): Promise<Engine> {
   return new Engine(await loadRuntime(options));

@@ -126,7 +126,10 @@ describe('what cannot be had', () => {
     [{ threads: 65 }, '`threads` must be an integer from 1 to 64; got 65.'],
     [{ threads: 1.5 }, '`threads` must be an integer from 1 to 64; got 1.5.'],
     [{ threads: 'two' }, '`threads` must be "auto" or an integer from 1 to 64; got "two".'],
-    [{ artefact: 'mtt' }, '`artefact` must be "auto", "st" or "mt"; got "mtt". Did you mean "mt"?'],
+    [
+      { artefact: 'mtt' },
+      '`artefact` must be "auto", "st", "mt", "st-relaxed" or "mt-relaxed"; got "mtt". Did you mean "mt"?',
+    ],
     [{ maxMemoryBytes: 1024 }, '`maxMemoryBytes` must be an integer from 4194304 to 4294967296; got 1024.'],
     [{ wasm: { st: 'file.wasm' } }, '`st` must be a WebAssembly.Module, a URL or bytes; got string.'],
     [{ wasm: { mtx: 1 } }, 'load.wasm has no option `mtx`; did you mean `mt`?'],

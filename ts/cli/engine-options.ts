@@ -12,7 +12,10 @@ export interface EngineOptions {
 export function withEngine(command: Command): Command {
   return command
     .option('--threads <N>', 'threads that compute, 1 to 64, or auto (default: what the machine grants)')
-    .option('--artefact <A>', 'st (one thread), mt (threads) or auto (default)');
+    .option(
+      '--artefact <A>',
+      'st (one thread), mt (threads), auto (default), or st-relaxed, mt-relaxed: faster dense layers, bits that depend on the host',
+    );
 }
 
 /** What `load()` takes; it checks the values and says what is wrong with them. */

@@ -9,7 +9,13 @@ import { type ErrorCode, WakesleepError } from '../errors.js';
 export const exitStatus = { done: 0, failed: 1, badUsage: 2, interrupted: 130 } as const;
 
 /** Errors that another command line or configuration would not have met. */
-const usageCodes: readonly ErrorCode[] = ['OPTION_INVALID', 'THREADS_UNAVAILABLE', 'FILE_EXISTS', 'RESUME_MISMATCH'];
+const usageCodes: readonly ErrorCode[] = [
+  'OPTION_INVALID',
+  'THREADS_UNAVAILABLE',
+  'ARTEFACT_UNAVAILABLE',
+  'FILE_EXISTS',
+  'RESUME_MISMATCH',
+];
 
 /** The two ways of speaking. */
 export class Output {

@@ -48,6 +48,8 @@ export interface RunDescription {
     readonly host: string;
     readonly cpu: string;
     readonly artefact: string;
+    /** False where any part of the run was computed by a relaxed artefact, so that its bits depend on the host. */
+    readonly portable: boolean;
     readonly threads: number;
     readonly reason: string;
   };

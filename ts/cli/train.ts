@@ -230,6 +230,7 @@ function describe(
       host: info.host,
       cpu: cpus()[0]?.model ?? 'unknown',
       artefact: info.artefact,
+      portable: info.portable && (previous?.machine.portable ?? true),
       threads: info.threads,
       reason: info.reason,
     },
@@ -268,9 +269,9 @@ function begin(
 }
 
 function say({ title }: Source, engine: Engine, run: Run, folder: RunFolder, output: Output): void {
-  const { artefact, threads } = engine.info;
+  const { artefact, threads, portable } = engine.info;
   const from = run.progress.updates > 0 ? `going on after update ${run.progress.updates}, ` : '';
-  const where = `${threads} ${threads === 1 ? 'thread' : 'threads'}, artefact ${artefact}`;
+  const where = `${threads} ${threads === 1 ? 'thread' : 'threads'}, artefact ${artefact}${portable ? '' : ' (bits depend on the host)'}`;
   output.remark(`${title}: ${from}${run.data.rows} rows, ${where}, into ${folder.shown('.')}`);
 }
 

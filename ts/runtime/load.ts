@@ -20,15 +20,24 @@ export type WasmSource = WebAssembly.Module | URL | ArrayBuffer | ArrayBufferVie
 export interface LoadOptions {
   /** Threads that compute, the calling one included: 1 to 64, or `'auto'` (the default) for what the host grants. */
   readonly threads?: 'auto' | number;
-  /** `'st'` has one thread and no shared memory, `'mt'` has threads; `'auto'` (the default) is whichever fits. */
+  /**
+   * `'st'` has one thread and no shared memory, `'mt'` has threads; `'auto'` (the default) is whichever of these fits. With
+   * `'st-relaxed'` and `'mt-relaxed'` dense layers are faster, but the bits depend on the host: see `EngineInfo.portable`.
+   */
   readonly artefact?: 'auto' | Artefact;
   /** To how many bytes the engine's memory may grow: from 4 MiB to 4 GiB, the default. */
   readonly maxMemoryBytes?: number;
   /** The wasm itself, where the files of this package cannot be read or must not be compiled. */
-  readonly wasm?: { readonly st?: WasmSource; readonly mt?: WasmSource };
+  readonly wasm?: WasmSources;
 }
 
-export type Artefact = 'st' | 'mt';
+/** The artefacts. The relaxed ones round a product and a sum once where the host does, and differ in nothing else. */
+const ARTEFACTS = ['st', 'mt', 'st-relaxed', 'mt-relaxed'] as const;
+
+export type Artefact = (typeof ARTEFACTS)[number];
+
+/** A source for each artefact that is not to come from the files of this package. */
+export type WasmSources = { readonly [name in Artefact]?: WasmSource };
 
 const MOST_THREADS = 64;
 const LEAST_MEMORY_BYTES = 64 * PAGE_BYTES;
@@ -37,7 +46,7 @@ const LEAST_MEMORY_BYTES = 64 * PAGE_BYTES;
  * Starts an engine on this thread.
  *
  * Throws `OPTION_INVALID` for options it does not know, `THREADS_UNAVAILABLE` where an explicit number of threads (or
- * the artefact `mt`) cannot be had, `OUT_OF_MEMORY` where the host refuses a memory.
+ * an artefact with threads) cannot be had, `ARTEFACT_UNAVAILABLE` where the host cannot run a relaxed one, `OUT_OF_MEMORY` where the host refuses a memory.
  */
 export async function load(options: LoadOptions = {}): Promise<Runtime> {
   const wanted = readOptions(options);
@@ -47,8 +56,8 @@ export async function load(options: LoadOptions = {}): Promise<Runtime> {
   try {
     return await start(plan, wanted, host, launcher);
   } catch (cause) {
-    if (plan.artefact === 'st' || isOutOfMemory(cause)) throw cause;
-    if (wanted.threads !== 'auto' || wanted.artefact === 'mt') throw threadsDidNotStart(plan.threads, cause);
+    if (!isThreaded(plan.artefact) || isOutOfMemory(cause)) throw cause;
+    if (wanted.threads !== 'auto' || wanted.artefact !== 'auto') throw threadsDidNotStart(plan.threads, cause);
     const reason = `${plan.threads} threads did not start: ${messageOf(cause)}`;
     return start({ artefact: 'st', threads: 1, reason, warnings: [reason] }, wanted, host, launcher);
   }
@@ -60,21 +69,21 @@ interface Wanted {
   readonly threads: 'auto' | number;
   readonly artefact: 'auto' | Artefact;
   readonly maxMemoryBytes: number;
-  readonly wasm: { readonly st?: WasmSource; readonly mt?: WasmSource };
+  readonly wasm: WasmSources;
 }
 
 function readOptions(options: LoadOptions): Wanted {
   refuseUnknown('load', options, ['threads', 'artefact', 'maxMemoryBytes', 'wasm']);
   const { threads = 'auto', artefact = 'auto', maxMemoryBytes = MOST_PAGES * PAGE_BYTES, wasm = {} } = options;
-  refuseUnknown('load.wasm', wasm, ['st', 'mt']);
+  refuseUnknown('load.wasm', wasm, ARTEFACTS);
   return {
     threads: threads === 'auto' ? threads : readThreads(threads),
-    artefact: oneOf('load', 'artefact', artefact, ['auto', 'st', 'mt']),
+    artefact: oneOf('load', 'artefact', artefact, ['auto', ...ARTEFACTS]),
     maxMemoryBytes: integer('load', 'maxMemoryBytes', maxMemoryBytes, {
       atLeast: LEAST_MEMORY_BYTES,
       atMost: MOST_PAGES * PAGE_BYTES,
     }),
-    wasm: { ...readSource('st', wasm.st), ...readSource('mt', wasm.mt) },
+    wasm: Object.assign({}, ...ARTEFACTS.map((name) => readSource(name, wasm[name]))) as WasmSources,
   };
 }
 
@@ -88,7 +97,7 @@ function readThreads(threads: unknown): number {
   });
 }
 
-function readSource(name: Artefact, source: unknown): { [name in Artefact]?: WasmSource } {
+function readSource(name: Artefact, source: unknown): WasmSources {
   if (source === undefined) return {};
   if (isWasmSource(source)) return { [name]: source };
   const wanted = 'a WebAssembly.Module, a URL or bytes';
@@ -117,28 +126,59 @@ interface Plan {
   readonly warnings: readonly string[];
 }
 
-/** What will be started. Throws `THREADS_UNAVAILABLE` for what is asked in so many words and cannot be had. */
+const isThreaded = (artefact: Artefact) => artefact === 'mt' || artefact === 'mt-relaxed';
+const isRelaxed = (artefact: Artefact) => artefact === 'st-relaxed' || artefact === 'mt-relaxed';
+
+/** What will be started. Throws `THREADS_UNAVAILABLE` and `ARTEFACT_UNAVAILABLE` for what is asked in so many words and cannot be had. */
 function planFor(wanted: Wanted, host: Host): Plan {
-  if (wanted.artefact === 'mt' && host.noSharedMemory) throw threadsUnavailable(host.noThreads!, wanted);
-  return wanted.threads === 'auto' ? automaticPlan(wanted.artefact, host) : explicitPlan(wanted, wanted.threads, host);
+  const { artefact, threads } = wanted;
+  if (artefact !== 'auto' && isRelaxed(artefact) && !hasRelaxedSimd()) throw relaxedUnavailable(artefact, host);
+  if (artefact !== 'auto' && isThreaded(artefact) && host.noSharedMemory)
+    throw threadsUnavailable(host.noThreads!, wanted);
+  return threads === 'auto' ? automaticPlan(artefact, host) : explicitPlan(wanted, threads, host);
 }
 
 function automaticPlan(artefact: 'auto' | Artefact, host: Host): Plan {
-  if (artefact === 'st') return oneThread('st', 'The artefact `st` has one thread.');
-  const single = artefact === 'mt' ? 'mt' : 'st';
+  if (artefact !== 'auto' && !isThreaded(artefact)) return oneThread(artefact, withoutThreads(artefact));
+  const single = artefact === 'auto' ? 'st' : artefact;
   if (host.noThreads !== undefined) return oneThread(single, host.noThreads);
   const threads = Math.min(host.cores, MOST_THREADS);
   if (threads === 1) return oneThread(single, host.coresReason);
-  return { artefact: 'mt', threads, reason: host.coresReason, warnings: [] };
+  return { artefact: threaded(artefact), threads, reason: host.coresReason, warnings: [] };
 }
 
 function explicitPlan(wanted: Wanted, threads: number, host: Host): Plan {
-  if (threads === 1) return oneThread(wanted.artefact === 'mt' ? 'mt' : 'st', 'One thread was asked for.');
-  if (wanted.artefact === 'st') throw threadsUnavailable('The artefact `st` has one thread.', wanted);
+  const { artefact } = wanted;
+  if (threads === 1) return oneThread(artefact === 'auto' ? 'st' : artefact, 'One thread was asked for.');
+  if (artefact !== 'auto' && !isThreaded(artefact)) throw threadsUnavailable(withoutThreads(artefact), wanted);
   if (host.noThreads !== undefined) throw threadsUnavailable(host.noThreads, wanted);
   const tooMany = `${threads} threads share ${countCores(host.cores)}, which makes none of them faster.`;
   const warnings = threads > host.cores ? [tooMany] : [];
-  return { artefact: 'mt', threads, reason: `${threads} threads were asked for.`, warnings };
+  return { artefact: threaded(artefact), threads, reason: `${threads} threads were asked for.`, warnings };
+}
+
+/** The artefact for more threads than one. */
+function threaded(artefact: 'auto' | Artefact): Artefact {
+  return artefact === 'auto' ? 'mt' : artefact;
+}
+
+function withoutThreads(artefact: Artefact): string {
+  return `The artefact \`${artefact}\` has one thread.`;
+}
+
+/** A module of one function, which multiplies and adds vectors of zeros by the instruction in question. */
+const RELAXED_MODULE = Uint8Array.of(
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0],
+  ...[65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253, 133, 2, 11],
+);
+
+function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(RELAXED_MODULE);
+}
+
+function relaxedUnavailable(artefact: Artefact, host: Host): WakesleepError {
+  const message = `The artefact \`${artefact}\` cannot be had here: ${host.name} has no relaxed SIMD for WebAssembly (Node has it from version 22).`;
+  return new WakesleepError('ARTEFACT_UNAVAILABLE', message, { given: artefact, where: 'load.artefact' });
 }
 
 function oneThread(artefact: Artefact, reason: string): Plan {
@@ -167,11 +207,12 @@ function isOutOfMemory(cause: unknown): boolean {
 // ---- The start ----
 
 function start(plan: Plan, wanted: Wanted, host: Host, launcher: Launcher): Promise<Runtime> {
-  return plan.artefact === 'st' ? startSingle(plan, wanted, host, launcher) : startShared(plan, wanted, host, launcher);
+  const begin = isThreaded(plan.artefact) ? startShared : startSingle;
+  return begin(plan, wanted, host, launcher);
 }
 
 async function startSingle(plan: Plan, wanted: Wanted, host: Host, launcher: Launcher): Promise<Runtime> {
-  const module = moduleOf(wanted.wasm.st ?? new URL('../wasm/st.wasm', import.meta.url), launcher);
+  const module = moduleOf(wanted.wasm[plan.artefact] ?? urlOf(plan.artefact), launcher);
   const { bind, initialPages } = await import('../wasm/st.js');
   const { memory, maxMemoryBytes } = createMemory(false, initialPages, wanted.maxMemoryBytes);
   const bound = bind();
@@ -181,7 +222,7 @@ async function startSingle(plan: Plan, wanted: Wanted, host: Host, launcher: Lau
 }
 
 async function startShared(plan: Plan, wanted: Wanted, host: Host, launcher: Launcher): Promise<Runtime> {
-  const module = moduleOf(wanted.wasm.mt ?? new URL('../wasm/mt.wasm', import.meta.url), launcher);
+  const module = moduleOf(wanted.wasm[plan.artefact] ?? urlOf(plan.artefact), launcher);
   const { bind, initialPages } = await import('../wasm/mt.js');
   const { memory, maxMemoryBytes } = createMemory(true, initialPages, wanted.maxMemoryBytes);
   let workers: Workers | undefined;
@@ -216,6 +257,20 @@ async function startShared(plan: Plan, wanted: Wanted, host: Host, launcher: Lau
   return runtime;
 }
 
+/** Where an artefact's file lies; each is written out so that bundlers find it. */
+function urlOf(artefact: Artefact): URL {
+  switch (artefact) {
+    case 'st':
+      return new URL('../wasm/st.wasm', import.meta.url);
+    case 'mt':
+      return new URL('../wasm/mt.wasm', import.meta.url);
+    case 'st-relaxed':
+      return new URL('../wasm/st-relaxed.wasm', import.meta.url);
+    case 'mt-relaxed':
+      return new URL('../wasm/mt-relaxed.wasm', import.meta.url);
+  }
+}
+
 /** Each thread adds its number to a shared cell. */
 function assertAllThreadsRun(bound: Bound, threads: number): void {
   const sum = bound.poolSelfTest();
@@ -226,6 +281,7 @@ function assertAllThreadsRun(bound: Bound, threads: number): void {
 function infoOf(plan: Plan, host: Host, bound: Bound, maxMemoryBytes: number): RuntimeInfo {
   return Object.freeze({
     ...plan,
+    portable: !isRelaxed(plan.artefact),
     warnings: Object.freeze([...plan.warnings]),
     host: host.name,
     version: VERSION,

@@ -8,14 +8,17 @@
 import { WakesleepError } from '../errors.js';
 import type { Bound } from '../wasm/st.js';
 import type { Workers } from './launch.js';
+import type { Artefact } from './load.js';
 import { EngineBuffer, Views } from './memory.js';
 
-/** What kernels there are; the same in both artefacts. */
+/** What kernels there are; the same in all artefacts. */
 export type Kernels = Omit<Bound, 'start' | 'startSync' | 'installPanicHook' | 'panicTextAddress' | 'panicTextLength'>;
 
 /** What `load` decided, and why. */
 export interface RuntimeInfo {
-  readonly artefact: 'st' | 'mt';
+  readonly artefact: Artefact;
+  /** Whether the same seed gives the same bits on every host: all artefacts but the relaxed ones. */
+  readonly portable: boolean;
   /** Threads that compute, the calling one included. */
   readonly threads: number;
   /** In words, why there are not more threads. */

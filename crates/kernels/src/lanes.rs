@@ -56,6 +56,13 @@ impl Line {
         self.zip(other, F32x4::sub)
     }
 
+    /// `self + factor · other`, as `F32x4::add_product`.
+    #[inline(always)]
+    pub fn add_scaled(self, other: Line, factor: f32) -> Line {
+        let factor = F32x4::splat(factor);
+        self.zip(other, |sum, x| sum.add_product(x, factor))
+    }
+
     #[inline(always)]
     pub fn scale(self, factor: f32) -> Line {
         let factor = F32x4::splat(factor);
@@ -117,6 +124,14 @@ impl U32x4 {
 }
 
 impl F32x4 {
+    /// `self + a · b`: a product and a sum, each rounded. In the relaxed artefacts the host may round once, so that the bits
+    /// there depend on it.
+    #[cfg(not(target_feature = "relaxed-simd"))]
+    #[inline(always)]
+    pub fn add_product(self, a: F32x4, b: F32x4) -> F32x4 {
+        self.add(a.mul(b))
+    }
+
     /// The same with NaN where `x` is NaN: what keeps a lost number in sight.
     #[inline(always)]
     pub fn or_nan_of(self, x: F32x4) -> F32x4 {
@@ -171,6 +186,11 @@ mod body {
         #[inline(always)]
         pub fn mul(self, other: Self) -> Self {
             F32x4(f32x4_mul(self.0, other.0))
+        }
+        #[cfg(target_feature = "relaxed-simd")]
+        #[inline(always)]
+        pub fn add_product(self, a: Self, b: Self) -> Self {
+            F32x4(f32x4_relaxed_madd(a.0, b.0, self.0))
         }
         #[inline(always)]
         pub fn div(self, other: Self) -> Self {

@@ -203,7 +203,7 @@ impl Sums<'_> {
                 for (&unit, &x) in source.list(row).iter().zip(source.reals(row)) {
                     // SAFETY: lists hold indices below `sources` only.
                     let line = unsafe { *weights.get_unchecked(usize::from(unit)) };
-                    sum = sum.add(line.scale(x));
+                    sum = sum.add_scaled(line, x);
                 }
                 self.values[place * self.lines + panel] = sum;
             }
@@ -240,8 +240,7 @@ impl Sums<'_> {
         let mut sums: [Line; ROWS] = core::array::from_fn(|r| self.first(place + r, panel));
         for (unit, &line) in weights.iter().enumerate() {
             for r in 0..ROWS {
-                let x = F32x4::splat(rows[r][unit]);
-                sums[r] = sums[r].zip(line, |sum, w| sum.add(w.mul(x)));
+                sums[r] = sums[r].add_scaled(line, rows[r][unit]);
             }
         }
         for (r, sum) in sums.into_iter().enumerate() {

@@ -574,7 +574,7 @@ impl Pass<'_> {
             for (&row, &[x, _]) in self.entries[list.clone()].iter().zip(&self.pairs[list]) {
                 // SAFETY: entries are below `cases` by construction.
                 let term = unsafe { *terms.get_unchecked(usize::from(row)) };
-                sum = sum.add(term.scale(x));
+                sum = sum.add_scaled(term, x);
             }
             [[sum]]
         });
@@ -590,9 +590,8 @@ impl Pass<'_> {
             let second = self.update.lower.min(first + 2) - 1;
             let (mut a, mut b) = (Line::ZERO, Line::ZERO);
             for ((&line, &x), &y) in terms.iter().zip(of_unit(first)).zip(of_unit(second)) {
-                let [x, y] = [x, y].map(F32x4::splat);
-                a = a.zip(line, |sum, term| sum.add(term.mul(x)));
-                b = b.zip(line, |sum, term| sum.add(term.mul(y)));
+                a = a.add_scaled(line, x);
+                b = b.add_scaled(line, y);
             }
             [[a], [b]]
         });

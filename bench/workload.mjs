@@ -6,13 +6,17 @@ import {
   backpropagation,
   bernoulli,
   contrastiveDivergence,
+  deepBeliefNet,
   gaussian,
+  greedy,
   network,
   parallelTempering,
   persistentContrastiveDivergence,
   rbm,
   relu,
   softmax,
+  untie,
+  upDown,
 } from 'wakesleep';
 
 const [VISIBLE, HIDDEN] = [784, 500];
@@ -88,17 +92,29 @@ function* annealing(engine, images) {
   }
 }
 
+function labelledPixels(engine, images, labels) {
+  const rows = images.subarray(0, ROWS * VISIBLE);
+  return engine.dataset({ rows, columns: VISIBLE, scale: 1 / 255, labels: labels.subarray(0, ROWS), classes: 10 });
+}
+
+/** Up-down with 3 Gibbs steps, after one epoch of CD-1 for each machine. */
+function* upDownEpochs(engine, images, labels) {
+  const data = labelledPixels(engine, images, labels);
+  const hidden = [bernoulli(500), bernoulli(500)];
+  const graph = deepBeliefNet({ visible: bernoulli(VISIBLE), hidden, label: softmax(10), top: bernoulli(2000) });
+  const tied = engine.create(graph, { seed: 7 });
+  const phase = contrastiveDivergence({ epochs: 1, batchRows: BATCH, learningRate: 0.1 });
+  for (const _ of tied.train(data, greedy([phase, phase, phase]))) {
+    // Only the model counts.
+  }
+  const algorithm = upDown({ epochs: 1000, batchRows: BATCH, learningRate: 0.01, gibbsSteps: 3 });
+  yield* activities(untie(tied).train(data, algorithm));
+}
+
 /** Backpropagation through four layers of weights, with hidden units of a kind. */
 function backprop(units) {
   return function* (engine, images, labels) {
-    const rows = images.subarray(0, ROWS * VISIBLE);
-    const data = engine.dataset({
-      rows,
-      columns: VISIBLE,
-      scale: 1 / 255,
-      labels: labels.subarray(0, ROWS),
-      classes: 10,
-    });
+    const data = labelledPixels(engine, images, labels);
     const hidden = [500, 500, 2000].map(units);
     const model = engine.create(network({ visible: bernoulli(VISIBLE), hidden, label: softmax(10) }), { seed: 7 });
     const algorithm = backpropagation({ epochs: 1000, batchRows: BATCH, learningRate: 0.05, momentum: 0.9 });
@@ -138,6 +154,10 @@ export const workloads = {
   'backprop-relu': {
     title: 'Backpropagation epoch, 20,000 rows of MNIST, 784-500-500-2000-10, rectified units, batch 100',
     begin: backprop((units) => relu(units, { noise: 'none' })),
+  },
+  'up-down': {
+    title: 'Up-down epoch, 3 Gibbs steps, 20,000 rows of MNIST, 784-500-500 with 10 labels under 2000, batch 100',
+    begin: upDownEpochs,
   },
   sampling: {
     title: '1,000 chains x 1,000 full Gibbs sweeps, binary 784 x 500 after one epoch of CD-1',

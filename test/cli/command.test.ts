@@ -245,7 +245,7 @@ describe('refusals are sentences with status 2', () => {
     ],
     [
       ['train', 'digits-tiny', '--artefact', 'xt'],
-      '`artefact` must be "auto", "st" or "mt"; got "xt". Did you mean "st"?',
+      '`artefact` must be "auto", "st", "mt", "st-relaxed" or "mt-relaxed"; got "xt". Did you mean "st"?',
     ],
     [
       ['train', 'digits-tiny', '--seed', '1.5'],

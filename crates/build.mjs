@@ -1,9 +1,10 @@
 /**
  * Builds everything into `dist/`: the one home of toolchain flags.
  *
- * For each artefact (`st`, `mt`, and the relaxed form of each): wasm-pack with a std of its own (`-Z build-std`), wasm-opt, the checks (size, features,
- * no path of this machine inside), the glue rewritten by glue.mjs. Then the TypeScript. What has not changed since the
- * last build is left alone: each part keeps the hash of its inputs in `target/stamps/`.
+ * For each artefact (`st`, `mt`, and the relaxed form of each): wasm-pack with a std of its own (`-Z build-std`),
+ * wasm-opt, the checks (size, features, no path of this machine inside), the glue rewritten by glue.mjs. Then the
+ * TypeScript. What has not changed since the last build is left alone: each part keeps the hash of its inputs in
+ * `target/stamps/`.
  *
  *     node crates/build.mjs [--names]      --names keeps function names in the wasm, for profiles
  */
@@ -114,13 +115,12 @@ function buildArtefact(artefact, compiler, names) {
     const packed = runWasmPack(artefact, compiler);
     const read = (file) => readFileSync(join(packed, file), 'utf8');
     const { text } = rewriteGlue(read(`${glue}.js`), name, threads);
-    const declarations = rewriteDeclarations(read(`${glue}.d.ts`), name, threads);
     mkdirSync(GENERATED, { recursive: true });
     optimise(artefact, join(packed, `${glue}_bg.wasm`), outputs[0], names);
     check(artefact, outputs[0], names);
     if (isFirst) {
       writeFileSync(outputs[1], text);
-      writeFileSync(outputs[2], declarations);
+      writeFileSync(outputs[2], rewriteDeclarations(read(`${glue}.d.ts`), name, threads));
     } else if (text !== readFileSync(join(GENERATED, `${glue}.js`), 'utf8')) {
       throw new Error(`The glue of ${name} is not that of ${glue}.`);
     }

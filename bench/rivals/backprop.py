@@ -5,9 +5,8 @@ Arguments: the idx file of images (its labels lie beside it), threads, the name 
 
 import sys
 
-import numpy
 import torch
-from data import serve, training_images
+from data import serve, training_images, training_labels
 from torch import nn
 
 threads, name = int(sys.argv[2]), sys.argv[3]
@@ -15,8 +14,7 @@ torch.set_num_threads(threads)
 torch.manual_seed(7)
 ROWS, BATCH = 20_000, 100
 images = torch.from_numpy(training_images())[:ROWS].clone()
-with open(sys.argv[1].replace("images-idx3", "labels-idx1"), "rb") as file:
-    labels = torch.from_numpy(numpy.frombuffer(file.read(), dtype=numpy.uint8, offset=8).astype(numpy.int64))[:ROWS]
+labels = torch.from_numpy(training_labels())[:ROWS]
 activation = nn.ReLU if name == "backprop-relu" else nn.Sigmoid
 model = nn.Sequential(
     nn.Linear(784, 500), activation(), nn.Linear(500, 500), activation(), nn.Linear(500, 2000), activation(), nn.Linear(2000, 10)

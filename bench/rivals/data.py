@@ -1,4 +1,4 @@
-"""MNIST training pixels as float32 in [0, 1], from an idx file named on the command line."""
+"""MNIST training pixels as float32 in [0, 1] and their labels, from idx files named on the command line."""
 
 import sys
 
@@ -8,6 +8,12 @@ import numpy
 def training_images() -> numpy.ndarray:
     with open(sys.argv[1], "rb") as file:
         return numpy.frombuffer(file.read(), dtype=numpy.uint8, offset=16).reshape(-1, 784).astype(numpy.float32) / 255
+
+
+def training_labels() -> numpy.ndarray:
+    """Labels as int64, from the idx file beside that of the pixels."""
+    with open(sys.argv[1].replace("images-idx3", "labels-idx1"), "rb") as file:
+        return numpy.frombuffer(file.read(), dtype=numpy.uint8, offset=8).astype(numpy.int64)
 
 
 def serve(epoch, version: str) -> None:

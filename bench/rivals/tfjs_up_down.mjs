@@ -14,11 +14,10 @@ const { images, targets } = digitsAsTensors(tf, file, ROWS);
 /** Weights and the bias of what they lead to, with their velocities. */
 class Layer {
   constructor(weights, units) {
-    const variable = (values) => tf.variable(values);
-    this.weights = variable(weights);
-    this.bias = variable(tf.zeros([units]));
-    this.weightStep = variable(tf.zerosLike(weights));
-    this.biasStep = variable(tf.zeros([units]));
+    this.weights = tf.variable(weights);
+    this.bias = tf.variable(tf.zeros([units]));
+    this.weightStep = tf.variable(tf.zerosLike(weights));
+    this.biasStep = tf.variable(tf.zeros([units]));
   }
 
   means(x) {

@@ -6,16 +6,14 @@ CD-1 for each machine. Arguments: the idx file of images (its labels lie beside 
 
 import sys
 
-import numpy
 import torch
-from data import serve, training_images
+from data import serve, training_images, training_labels
 
 torch.set_num_threads(int(sys.argv[2]))
 torch.manual_seed(7)
 ROWS, BATCH, STEPS = 20_000, 100, 3
 images = torch.from_numpy(training_images())[:ROWS].clone()
-with open(sys.argv[1].replace("images-idx3", "labels-idx1"), "rb") as file:
-    numbers = torch.from_numpy(numpy.frombuffer(file.read(), dtype=numpy.uint8, offset=8).astype(numpy.int64))[:ROWS]
+numbers = torch.from_numpy(training_labels())[:ROWS]
 labels = torch.nn.functional.one_hot(numbers, 10).float()
 
 

@@ -253,6 +253,16 @@ describe('--resume', () => {
     expect(outcome(path)).toEqual(wanted);
   });
 
+  it('remembers that a part of it was computed by a relaxed artefact', async () => {
+    const { path, args } = stopped('relaxed');
+    const description = join(path, 'run.json');
+    const run = JSON.parse(readFileSync(description, 'utf8'));
+    expect(run.machine.portable).toBe(true);
+    writeFileSync(description, JSON.stringify({ ...run, machine: { ...run.machine, portable: false } }));
+    expect((await wakesleep(args)).status).toBe(0);
+    expect(JSON.parse(readFileSync(description, 'utf8')).machine.portable).toBe(false);
+  });
+
   it('cuts what the checkpoint does not know from the metrics, a torn last line too', async () => {
     const { path, args } = stopped('torn');
     const metrics = join(path, 'metrics.jsonl');

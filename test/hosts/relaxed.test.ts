@@ -2,6 +2,7 @@
  * The relaxed artefacts, on this Node: where there is relaxed SIMD, one answer whatever the threads, as close to the strict one as
  * roundings allow; elsewhere a refusal. What they are never used for without being asked is in the golden digests.
  */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
   type BackpropagationOptions,
@@ -34,6 +35,12 @@ function trained(engine: Engine): Float32Array[] {
 }
 
 const hasRelaxedSimd = Number(process.versions.node.split('.')[0]) >= 22;
+
+test.each(['st', 'mt'])('only the relaxed form of %s needs relaxed SIMD', (name) => {
+  const isValid = (file: string) => WebAssembly.validate(readFileSync(`dist/wasm/${file}.wasm`));
+  expect(isValid(name)).toBe(true);
+  expect(isValid(`${name}-relaxed`)).toBe(hasRelaxedSimd);
+});
 
 test('gives one answer with any number of threads, and close to that of the strict ones, or is refused', async () => {
   const ways = [

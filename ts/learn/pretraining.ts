@@ -33,10 +33,7 @@ interface Plan extends Chain {
   readonly trained: number;
 }
 
-/**
- * Trains the machines that stand for the lowest connections of a chain, one a trainer, from the phase where the training
- * stands, and goes past the phases of the others.
- */
+/** Trains the machines that stand for the lowest connections of a chain, one a trainer, from the phase where the training stands. */
 export function* runPretraining(training: Training, trainers: readonly MachineTrainer[]): TrainingLoop {
   const { progress, parameters: whole } = training;
   const plan: Plan = { ...chainOf(whole.graph, 'Pretraining'), trained: trainers.length };
@@ -54,7 +51,6 @@ export function* runPretraining(training: Training, trainers: readonly MachineTr
     progress.phase += 1;
     progress.epoch = 0;
   }
-  progress.phase = Math.max(progress.phase, plan.connections.length);
 }
 
 /** A training whose parameters are the stack's, which every checkpoint keeps beside what the trainer offers. */

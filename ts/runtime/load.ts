@@ -22,7 +22,7 @@ export interface LoadOptions {
   readonly threads?: 'auto' | number;
   /**
    * `'st'` has one thread and no shared memory, `'mt'` has threads; `'auto'` (the default) is whichever of these fits. With
-   * `'st-relaxed'` and `'mt-relaxed'` dense layers are faster, but the bits depend on the host: see `EngineInfo.portable`.
+   * `'st-relaxed'` and `'mt-relaxed'` dense layers are faster, but the bits depend on the host: see `RuntimeInfo.portable`.
    */
   readonly artefact?: 'auto' | Artefact;
   /** To how many bytes the engine's memory may grow: from 4 MiB to 4 GiB, the default. */
@@ -46,7 +46,8 @@ const LEAST_MEMORY_BYTES = 64 * PAGE_BYTES;
  * Starts an engine on this thread.
  *
  * Throws `OPTION_INVALID` for options it does not know, `THREADS_UNAVAILABLE` where an explicit number of threads (or
- * an artefact with threads) cannot be had, `ARTEFACT_UNAVAILABLE` where the host cannot run a relaxed one, `OUT_OF_MEMORY` where the host refuses a memory.
+ * an artefact with threads) cannot be had, `ARTEFACT_UNAVAILABLE` where the host cannot run a relaxed one, `OUT_OF_MEMORY`
+ * where the host refuses a memory.
  */
 export async function load(options: LoadOptions = {}): Promise<Runtime> {
   const wanted = readOptions(options);
@@ -129,7 +130,10 @@ interface Plan {
 const isThreaded = (artefact: Artefact) => artefact === 'mt' || artefact === 'mt-relaxed';
 const isRelaxed = (artefact: Artefact) => artefact === 'st-relaxed' || artefact === 'mt-relaxed';
 
-/** What will be started. Throws `THREADS_UNAVAILABLE` and `ARTEFACT_UNAVAILABLE` for what is asked in so many words and cannot be had. */
+/**
+ * What will be started. Throws `THREADS_UNAVAILABLE` and `ARTEFACT_UNAVAILABLE` for what is asked in so many words and cannot
+ * be had.
+ */
 function planFor(wanted: Wanted, host: Host): Plan {
   const { artefact, threads } = wanted;
   if (artefact !== 'auto' && isRelaxed(artefact) && !hasRelaxedSimd()) throw relaxedUnavailable(artefact, host);
@@ -140,26 +144,26 @@ function planFor(wanted: Wanted, host: Host): Plan {
 
 function automaticPlan(artefact: 'auto' | Artefact, host: Host): Plan {
   if (artefact !== 'auto' && !isThreaded(artefact)) return oneThread(artefact, withoutThreads(artefact));
-  const single = artefact === 'auto' ? 'st' : artefact;
+  const single = wished(artefact, 'st');
   if (host.noThreads !== undefined) return oneThread(single, host.noThreads);
   const threads = Math.min(host.cores, MOST_THREADS);
   if (threads === 1) return oneThread(single, host.coresReason);
-  return { artefact: threaded(artefact), threads, reason: host.coresReason, warnings: [] };
+  return { artefact: wished(artefact, 'mt'), threads, reason: host.coresReason, warnings: [] };
 }
 
 function explicitPlan(wanted: Wanted, threads: number, host: Host): Plan {
   const { artefact } = wanted;
-  if (threads === 1) return oneThread(artefact === 'auto' ? 'st' : artefact, 'One thread was asked for.');
+  if (threads === 1) return oneThread(wished(artefact, 'st'), 'One thread was asked for.');
   if (artefact !== 'auto' && !isThreaded(artefact)) throw threadsUnavailable(withoutThreads(artefact), wanted);
   if (host.noThreads !== undefined) throw threadsUnavailable(host.noThreads, wanted);
   const tooMany = `${threads} threads share ${countCores(host.cores)}, which makes none of them faster.`;
   const warnings = threads > host.cores ? [tooMany] : [];
-  return { artefact: threaded(artefact), threads, reason: `${threads} threads were asked for.`, warnings };
+  return { artefact: wished(artefact, 'mt'), threads, reason: `${threads} threads were asked for.`, warnings };
 }
 
-/** The artefact for more threads than one. */
-function threaded(artefact: 'auto' | Artefact): Artefact {
-  return artefact === 'auto' ? 'mt' : artefact;
+/** The artefact that is asked for, or `otherwise` where none is. */
+function wished(artefact: 'auto' | Artefact, otherwise: Artefact): Artefact {
+  return artefact === 'auto' ? otherwise : artefact;
 }
 
 function withoutThreads(artefact: Artefact): string {

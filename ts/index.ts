@@ -16,10 +16,11 @@ export { type CreateOptions, Engine, load } from './engine.js';
 export { type ErrorCode, WakesleepError } from './errors.js';
 export type { ForeignNames, ForeignTensor } from './files/foreign.js';
 export { writeNpy } from './files/npy.js';
-export { type NumpyArray, readNpy, readNpz } from './files/npz.js';
+export { type NumpyArray, readNpy, readNpz, writeNpz } from './files/npz.js';
 export { type OnnxOptions, writeOnnx } from './files/onnx.js';
 export { type GreyRange, type PngGrid, pngGrid } from './files/png.js';
 export { readSafetensors, writeSafetensors } from './files/safetensors.js';
+export { numpyArrays, scikitLearnNames } from './files/scikit-learn.js';
 export {
   boltzmannMachine,
   deepBeliefNet,

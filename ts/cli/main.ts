@@ -6,6 +6,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { VERSION } from '../runtime/version.js';
 import type { ClassifyArguments } from './classify.js';
+import type { ConvertArguments } from './convert.js';
 import { type EngineOptions, withEngine } from './engine-options.js';
 import { exitStatus, Output, reportError } from './output.js';
 import type { SampleArguments } from './sample.js';
@@ -106,6 +107,15 @@ function program(output: Output, finish: (status: number) => void): Command {
     .option('--width <N>', 'width of a picture in pixels (default: a square)', integer)
     .action(async (model: string, options: ShowArguments) =>
       finish(await (await import('./show.js')).show(model, options, output)),
+    );
+  withEngine(command('convert', 'Write a model as a file of another kind.'))
+    .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
+    .requiredOption('--to <kind>', 'onnx, npz (scikit-learn) or safetensors (parameters alone)')
+    .requiredOption('--out <file>', 'the file, which must not be there yet')
+    .option('--pass <way>', 'onnx: up, from rows to means of hidden units, or down (default: up)')
+    .option('--layer <name>', 'onnx: the layer whose means come out on the way up')
+    .action(async (model: string, options: ConvertArguments) =>
+      finish(await (await import('./convert.js')).convert(model, options, output)),
     );
   return root;
 }

@@ -101,14 +101,19 @@ export function namesIn(folder: string): string[] {
 export const RUN_FILES = [
   'chains.png',
   'checkpoint.safetensors',
+  'events.out.tfevents.wakesleep',
   'filters.png',
   'generated.png',
+  'metrics.csv',
   'metrics.jsonl',
   'metrics.svg',
   'model.safetensors',
   'reconstructions.png',
   'run.json',
 ];
+
+/** Those of them in which times stand, so that they differ from run to run. */
+export const TIMED_FILES = ['events.out.tfevents.wakesleep', 'metrics.csv', 'metrics.jsonl', 'run.json'];
 
 /** A small net with labels on `digits-tiny`, in a file: three epochs of a few milliseconds. */
 export function smallConfiguration(folder: string, changes: object = {}): string {

@@ -109,11 +109,12 @@ export const RUN_FILES = [
   'metrics.svg',
   'model.safetensors',
   'reconstructions.png',
+  'report.html',
   'run.json',
 ];
 
 /** Those of them in which times stand, so that they differ from run to run. */
-export const TIMED_FILES = ['events.out.tfevents.wakesleep', 'metrics.csv', 'metrics.jsonl', 'run.json'];
+export const TIMED_FILES = ['events.out.tfevents.wakesleep', 'metrics.csv', 'metrics.jsonl', 'report.html', 'run.json'];
 
 /** A small net with labels on `digits-tiny`, in a file: three epochs of a few milliseconds. */
 export function smallConfiguration(folder: string, changes: object = {}): string {

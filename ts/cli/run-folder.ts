@@ -8,6 +8,7 @@
  *     model.safetensors       the trained model
  *     *.png, *.svg            pictures and plots
  *     metrics.csv             the records as a table
+ *     report.html             all of this on one page
  *     events.out.tfevents.*   the records, parameters and pictures for TensorBoard
  *
  * run.json is the first file and, saying `finished`, the last. After a kill the lines of metrics.jsonl that the checkpoint
@@ -77,7 +78,11 @@ const names = {
 } as const;
 
 /** What is written of a finished run beside its model and pictures. TensorBoard knows its files by the name's beginning. */
-export const resultNames = { table: 'metrics.csv', events: 'events.out.tfevents.wakesleep' } as const;
+export const resultNames = {
+  table: 'metrics.csv',
+  events: 'events.out.tfevents.wakesleep',
+  page: 'report.html',
+} as const;
 
 /** A folder that this process holds. */
 export class RunFolder {

@@ -54,6 +54,7 @@ import {
 } from './pictures.js';
 import { showProgress } from './progress.js';
 import { reportRun } from './report.js';
+import { reportPage } from './report-page.js';
 import { runEvents } from './run-events.js';
 import { type RunDescription, RunFolder, resultNames } from './run-folder.js';
 import { assignmentsOf, checkVariants, withAssignments } from './set.js';
@@ -388,6 +389,7 @@ async function finish(
     evaluation,
     pictures: drawn.map(({ name }) => name),
   };
+  folder.write(resultNames.page, await reportPage(finished, records, drawn));
   folder.describe(finished);
   return finished;
 }

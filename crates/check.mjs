@@ -35,6 +35,7 @@ function main() {
     ['Rust tests', () => rustTests(['test', '--workspace', '--quiet'])],
     ['Rust tests of the pool', () => rustTests(['test', '-p', 'wakesleep-wasm', '--features', 'threads', '--quiet'])],
     ['build', () => node([join(ROOT, 'crates', 'build.mjs')])],
+    ['files of the package', () => node([join(ROOT, 'crates', 'package.mjs')])],
     ['types of the tests', () => node([join(MODULES, 'typescript', 'bin', 'tsc'), '-p', 'test/tsconfig.json'])],
     [
       `tests of the runtime on Node ${process.versions.node}`,

@@ -47,7 +47,7 @@ function program(output: Output, finish: (status: number) => void): Command {
     .option('--schema', 'print the JSON Schema of a configuration instead')
     .action(
       async (source: string | undefined, options: TrainArguments & { readonly schema?: boolean }, self: Command) => {
-        if (options.schema === true) return finish(await printSchema());
+        if (options.schema === true) return finish(await printSchema(output));
         if (source === undefined) self.error("error: missing argument 'recipe|config.json'");
         const { train } = await import('./train.js');
         finish(await train(source, options, output));
@@ -120,9 +120,11 @@ function program(output: Output, finish: (status: number) => void): Command {
   return root;
 }
 
-async function printSchema(): Promise<number> {
+async function printSchema(output: Output): Promise<number> {
   const { configurationJsonSchema } = await import('../config.js');
-  process.stdout.write(`${JSON.stringify(configurationJsonSchema(), null, 2)}\n`);
+  const schema = configurationJsonSchema();
+  output.object({ type: 'schema', schema });
+  output.line(JSON.stringify(schema, null, 2));
   return exitStatus.done;
 }
 

@@ -55,7 +55,9 @@ describe('the published schema', () => {
   });
 
   const phase = (changes: object) => ({
-    train: [{ type: 'greedy', phases: [{ type: 'contrastiveDivergence', ...changes }, null] }],
+    train: [
+      { type: 'greedy', phases: [{ type: 'contrastiveDivergence', ...changes }, { type: 'contrastiveDivergence' }] },
+    ],
   });
   const machine = (visible: object) => ({ type: 'rbm', visible, hidden: { type: 'bernoulli', units: 4 } });
   it('takes what the refused ones below are made from', () => {

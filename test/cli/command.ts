@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
+/** The built command. */
+export const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
 const FAULT_PRELOAD = join(ROOT, 'test', 'files', 'faultPreload.mjs');
 
 /** How a process ended and what it said. */

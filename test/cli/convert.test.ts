@@ -92,7 +92,7 @@ describe('convert', () => {
       ['machine.safetensors', '--to', 'onx', '--out', 'x'],
       '`--to` must be "onnx", "npz" or "safetensors"; got "onx". Did you mean "onnx"?',
     ],
-    [['machine.safetensors', '--out', 'x'], "Required option '--to <kind>' not specified."],
+    [['machine.safetensors', '--out', 'x'], "Required option '--to <onnx|npz|safetensors>' not specified."],
     [['machine.safetensors', '--to', 'npz'], "Required option '--out <file>' not specified."],
     [
       ['machine.safetensors', '--to', 'npz', '--out', 'x', '--pass', 'up'],

@@ -1,5 +1,6 @@
 /**
- * Builds everything into `dist/`: the artefacts (artefacts.mjs), then the TypeScript. What has not changed since the last
+ * Builds everything into `dist/`: the artefacts (artefacts.mjs), then the TypeScript, then what the package has
+ * beside them (package.mjs). What has not changed since the last
  * build is left alone.
  *
  *     node crates/build.mjs [--names]      --names keeps function names in the wasm, for profiles
@@ -8,15 +9,17 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildArtefacts } from './artefacts.mjs';
+import { packageFiles, writePackageFiles } from './package.mjs';
 import { ROOT } from './setup.mjs';
 import { DIST, filesBelow, GENERATED, hashOf, runOrThrow, TARGET, unlessDone } from './stamps.mjs';
 
-export function build({ names = false } = {}) {
+export async function build({ names = false } = {}) {
   mkdirSync(join(TARGET, 'stamps'), { recursive: true });
   const release = takeLock();
   try {
     buildArtefacts(names);
     buildTypeScript();
+    await writePackageFiles();
   } finally {
     release();
   }
@@ -32,7 +35,11 @@ function buildTypeScript() {
     runOrThrow(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.json')]);
   });
   removeAllBut(
-    new Set([...outputs, ...filesBelow(GENERATED).map((file) => join(DIST, 'wasm', relative(GENERATED, file)))]),
+    new Set([
+      ...outputs,
+      ...packageFiles,
+      ...filesBelow(GENERATED).map((file) => join(DIST, 'wasm', relative(GENERATED, file))),
+    ]),
   );
 }
 
@@ -78,7 +85,7 @@ function lockIsStale(lock) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    build({ names: process.argv.includes('--names') });
+    await build({ names: process.argv.includes('--names') });
   } catch (error) {
     process.stderr.write(`build: ${error.message}\n`);
     process.exitCode = 1;

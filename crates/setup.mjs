@@ -214,12 +214,12 @@ function setUpTestNode(version) {
 
 /** A Python that opens our files in tests and trains machines for us to open. */
 function setUpTestPython() {
-  const folder = join(CACHE, 'python-2');
+  const folder = join(CACHE, 'python-3');
   if (existsSync(folder)) return;
   intoCache(folder, (partial) => {
     install('a Python environment', 'python3', ['-m', 'venv', partial]);
     const python = join(partial, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-    const packages = ['numpy', 'safetensors', 'scikit-learn'];
+    const packages = ['numpy', 'safetensors', 'scikit-learn', 'tensorboard'];
     install(packages.join(', '), python, ['-m', 'pip', 'install', '--quiet', ...packages]);
   });
 }

@@ -449,10 +449,11 @@ const configurationShape = z.strictObject({
     .describe('The longest time between two checkpoints; there is one after each epoch anyway.'),
 });
 
-/** The shape of a configuration, for which JSON Schema says too that it has either `model` or `start`. */
-export const configurationSchema = configurationShape.meta({
-  oneOf: [{ required: ['model'] }, { required: ['start'] }],
-});
+/** What JSON Schema says too of a configuration: it has either `model` or `start`. */
+const ORIGIN = { oneOf: [{ required: ['model'] }, { required: ['start'] }] };
+
+/** The shape of a configuration. */
+export const configurationSchema = configurationShape.meta(ORIGIN);
 
 // ---- Studies ----
 
@@ -498,9 +499,16 @@ export type Configuration = Omit<z.output<typeof configurationSchema>, 'train'> 
 /** Paths in which the configurations of a run and of its continuation may differ. */
 export const FREE_ON_RESUME = ['checkpointSeconds'] as const;
 
-/** The JSON Schema of a CONFIG.json: of a configuration, or of a study of several. */
+/**
+ * The JSON Schema of a CONFIG.json: of a configuration, or of a study of several. The build puts it into the package as
+ * `wakesleep/configuration.schema.json`; a file may name it as its `$schema`.
+ */
 export function configurationJsonSchema(): object {
-  return z.toJSONSchema(z.union([configurationSchema, studySchema]), { io: 'input' });
+  const named = {
+    $schema: z.string().optional().describe('Where this schema is, for editors; not a part of the run.'),
+  };
+  const file = z.union([configurationShape.extend(named).meta(ORIGIN), studySchema.extend(named)]);
+  return z.toJSONSchema(file.meta({ title: 'Configuration of wakesleep' }), { io: 'input' });
 }
 
 // ---- Reading ----
@@ -693,7 +701,10 @@ function keepingBiases(given: ParsedAlgorithm): object {
   return { ...(namesAt(algorithm, [], given).includes('initialBias') && { initialBias: 'keep' }), ...given, ...own };
 }
 
-/** A configuration from the text of a file; throws `OPTION_INVALID` for what is not JSON. */
+/**
+ * A configuration from the text of a file, without the `$schema` that editors read; throws `OPTION_INVALID` for what is not
+ * JSON.
+ */
 export function parseConfiguration(text: string, path: string): unknown {
   let value: unknown;
   try {
@@ -703,8 +714,14 @@ export function parseConfiguration(text: string, path: string): unknown {
     throw new WakesleepError('OPTION_INVALID', `${path} is not JSON: ${reason}.`, { where: path, cause });
   }
   const twice = duplicateKey(text);
-  if (twice === undefined) return value;
+  if (twice === undefined) return withoutSchemaName(value);
   throw new WakesleepError('OPTION_INVALID', `${path} has the key \`${twice}\` twice in one object.`, { where: path });
+}
+
+function withoutSchemaName(value: unknown): unknown {
+  if (!isPlainObject(value) || typeof value.$schema !== 'string') return value;
+  const { $schema: _, ...configuration } = value;
+  return configuration;
 }
 
 const constructors = { network, rbm, deepBeliefNet, sigmoidBeliefNet, deepBoltzmannMachine, boltzmannMachine };

@@ -4,6 +4,7 @@ import { WakesleepError } from './errors.js';
 import { type ForeignNames, type ForeignTensor, readForeign } from './files/foreign.js';
 import { firstDifference } from './files/json.js';
 import { checkShapes, type ModelFile, readModelFile } from './files/model-file.js';
+import { graphOfArrays, scikitLearnNames } from './files/scikit-learn.js';
 import { type Graph, readGraph } from './graph/graph.js';
 import { type Algorithm, checkAlgorithm, readAlgorithm } from './learn/algorithm.js';
 import { checkTrainOptions, Run, type TrainOptions } from './learn/run.js';
@@ -55,7 +56,7 @@ export class Engine {
   /**
    * A model from the bytes of a model or checkpoint file. A file from elsewhere (safetensors, or what `readNpz` makes of NumPy's) holds
    * parameters only: give its graph, what it calls each parameter (`names`), and, to train on, a seed (default the file's own,
-   * and 0 where it has none). Throws `FILE_CORRUPT`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
+   * and 0 where it has none). Arrays of scikit-learn's `BernoulliRBM` by its own names need neither graph nor names. Throws `FILE_CORRUPT`, `SHAPE_MISMATCH`, `OPTION_INVALID`.
    */
   open(
     bytes: Uint8Array | ReadonlyMap<string, ForeignTensor>,
@@ -63,8 +64,10 @@ export class Engine {
   ): Model {
     refuseUnknown('open()', options, ['graph', 'names', 'seed']);
     if (options.names !== undefined || !(bytes instanceof Uint8Array)) {
-      const graph = readGraph('open()', options.graph);
-      return this.#modelOf(readForeign(bytes, graph, options.names ?? {}), { ...options, graph });
+      const known = bytes instanceof Uint8Array || options.graph !== undefined ? undefined : graphOfArrays(bytes);
+      const graph = readGraph('open()', options.graph ?? known);
+      const names = options.names ?? (known === undefined ? {} : scikitLearnNames);
+      return this.#modelOf(readForeign(bytes, graph, names), { ...options, graph });
     }
     return this.#modelOf(readModelFile(bytes, 'The file'), options);
   }

@@ -35,7 +35,8 @@ export { type CreateOptions, Engine, load } from './engine.js';
 export { type ErrorCode, type ErrorDetails, WakesleepError } from './errors.js';
 export type { ForeignNames, ForeignTensor } from './files/foreign.js';
 export { type NpyValues, writeNpy } from './files/npy.js';
-export { type NumpyArray, readNpy, readNpz } from './files/npz.js';
+export { type NumpyArray, readNpy, readNpz, writeNpz } from './files/npz.js';
+export { type OnnxOptions, writeOnnx } from './files/onnx.js';
 export { type GreyRange, type PngGrid, pngGrid } from './files/png.js';
 export {
   readSafetensors,
@@ -46,6 +47,7 @@ export {
   type TensorValues,
   writeSafetensors,
 } from './files/safetensors.js';
+export { numpyArrays, scikitLearnNames } from './files/scikit-learn.js';
 export {
   boltzmannMachine,
   deepBeliefNet,

@@ -118,6 +118,14 @@ export class ScaledLayer {
     return values;
   }
 
+  /** Copies of what rows as given are shifted and divided by. */
+  shiftAndScale(): { readonly mean: Float32Array; readonly deviation: Float32Array } {
+    const [mean, deviation] = [this.vectors.dataMean ?? this.zeros, this.deviation].map((vector) => {
+      return vector.floats().slice(0, this.units);
+    });
+    return { mean: mean!, deviation: deviation! };
+  }
+
   /** Takes means and deviations of the columns of training rows, where the layer standardises; constant columns have 1. */
   standardise(data: Dataset): void {
     const { dataMean, dataDeviation } = this.vectors;

@@ -46,25 +46,37 @@ export interface Chromium {
   close(): Promise<void>;
 }
 
-/** Starts both servers and the browser; throws, saying what is missing, where there is no Chromium. */
-export async function startChromium(): Promise<Chromium> {
+/** A browser with a profile of its own, which `close` removes; throws, saying what is missing, where there is no Chromium. */
+export async function openBrowser(): Promise<{ readonly context: BrowserContext; close(): Promise<void> }> {
   const executablePath = findChromium();
   if (executablePath === undefined) {
     throw new Error('No Chromium was found; `node crates/setup.mjs --with-tests` installs it or says how.');
   }
   const profile = await mkdtemp(join(tmpdir(), 'wakesleep-chromium-'));
   const context = await chromium.launchPersistentContext(profile, { executablePath, headless: true, args: ARGUMENTS });
+  return {
+    context,
+    async close() {
+      await context.close();
+      await rm(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts both servers and the browser. */
+export async function startChromium(): Promise<Chromium> {
+  const browser = await openBrowser();
+  const { context } = browser;
   const servers = { isolated: await serve(ISOLATION), plain: await serve({}) };
   return {
     run: (where, isolated, task, options) =>
       runOnFreshPage(context, urlOf(isolated ? servers.isolated : servers.plain), { where, task, options }),
     async close() {
-      await context.close();
+      await browser.close();
       for (const server of Object.values(servers)) {
         server.closeAllConnections();
         server.close();
       }
-      await rm(profile, { recursive: true, force: true });
     },
   };
 }

@@ -1,8 +1,9 @@
 /** The command line: help, JSON lines, exit status, and the sentence for everything that is refused. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Ended, namesIn, smallConfiguration, temporaryFolder, wakesleep } from './command.js';
+import { type Ended, MAIN, namesIn, smallConfiguration, temporaryFolder, wakesleep } from './command.js';
 
 const folder = temporaryFolder();
 const run = join(folder, 'run');
@@ -30,6 +31,8 @@ describe('help', () => {
     ['sample', '--clamp'],
     ['classify', '--labels'],
     ['show', '--out'],
+    ['convert', '--to'],
+    ['completion', '--json'],
   ])('%s explains itself', async (name, option) => {
     const { status, stdout, stderr } = await wakesleep([name, '--help']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -41,7 +44,17 @@ describe('help', () => {
   it('lists the commands, and is given as bad usage where no command is', async () => {
     const asked = await wakesleep(['--help']);
     expect(asked.status).toBe(0);
-    for (const name of ['info', 'recipes', 'train', 'sample', 'classify', 'show', 'Exit status']) {
+    for (const name of [
+      'info',
+      'recipes',
+      'train',
+      'sample',
+      'classify',
+      'show',
+      'convert',
+      'completion',
+      'Exit status',
+    ]) {
       expect(asked.stdout).toContain(name);
     }
     expect(await wakesleep([])).toEqual({ status: 2, signal: null, stdout: '', stderr: asked.stdout });
@@ -139,6 +152,33 @@ describe('--json prints JSON lines and nothing else', () => {
     expect(jsonLines(ended)).toEqual([{ type: 'error', code: 'OPTION_INVALID', message }]);
     expect(ended).toMatchObject({ status: 2, stderr: `${message}\n` });
   });
+});
+
+describe('on a terminal', () => {
+  /** What a command says to a terminal, stdout and stderr together. */
+  function onTerminal(args: readonly string[], variables: Record<string, string>): string {
+    const program = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+    const { status, stdout } = spawnSync('python3', ['-c', program, process.execPath, MAIN, ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, TERM: 'xterm-256color', ...variables },
+    });
+    expect(status).toBe(0);
+    return stdout;
+  }
+
+  // The sequences that set colours and weights end in m (ECMA-48, SGR).
+  it.each<Record<string, string>>([{ NO_COLOR: '1' }, { NO_COLOR: '1', FORCE_COLOR: '1' }])(
+    'shows a bar, and no colour with %j',
+    (variables) => {
+      const said = onTerminal(['train', small, '--out', join(folder, `terminal-${Object.keys(variables)}`)], variables);
+      expect(said).toMatch(/[=-]{40} \d+ % \| h1, epoch 1 of 2/);
+      for (const text of [said, onTerminal(['recipes'], variables), onTerminal(['train', '--help'], variables)]) {
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
+        expect(text).not.toMatch(/\x1b\[[\d;]*m/);
+      }
+    },
+  );
 });
 
 describe('sample, classify and show', () => {

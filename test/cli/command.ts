@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
+/** The built command. */
+export const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
 const FAULT_PRELOAD = join(ROOT, 'test', 'files', 'faultPreload.mjs');
 
 /** How a process ended and what it said. */
@@ -101,14 +102,20 @@ export function namesIn(folder: string): string[] {
 export const RUN_FILES = [
   'chains.png',
   'checkpoint.safetensors',
+  'events.out.tfevents.wakesleep',
   'filters.png',
   'generated.png',
+  'metrics.csv',
   'metrics.jsonl',
   'metrics.svg',
   'model.safetensors',
   'reconstructions.png',
+  'report.html',
   'run.json',
 ];
+
+/** Those of them in which times stand, so that they differ from run to run. */
+export const TIMED_FILES = ['events.out.tfevents.wakesleep', 'metrics.csv', 'metrics.jsonl', 'report.html', 'run.json'];
 
 /** A small net with labels on `digits-tiny`, in a file: three epochs of a few milliseconds. */
 export function smallConfiguration(folder: string, changes: object = {}): string {

@@ -81,13 +81,22 @@ describe('a plot of values', () => {
 });
 
 describe('metrics.svg', () => {
-  it('has a line for each layer, and a panel for the free-energy gap where rows are held out', async () => {
+  it('has a panel for every measure of the records, and in it a line for each layer', async () => {
     const configuration = smallConfiguration(folder, { data: { name: 'digits-tiny', heldOut: 100 } });
     const out = join(folder, 'run');
     expect(await wakesleep(['train', configuration, '--out', out])).toMatchObject({ status: 0 });
     const svg = readFileSync(join(out, 'metrics.svg'), 'utf8');
-    expect(curvesIn(svg)).toHaveLength(4);
-    for (const words of ['reconstruction error', 'free energy, held-out', 'h1', 'h2']) expect(svg).toContain(words);
+    const measures = [
+      'reconstruction error',
+      'free energy, held-out',
+      'free energy of training rows',
+      'free energy of held-out rows',
+      'mean activity',
+      'root mean square of the weights',
+      'learning rate',
+    ];
+    expect(curvesIn(svg)).toHaveLength(2 * measures.length);
+    for (const words of [...measures, 'h1', 'h2']) expect(svg).toContain(words);
   });
 });
 

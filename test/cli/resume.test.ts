@@ -15,6 +15,7 @@ import {
   runOf,
   sha256Of,
   smallConfiguration,
+  TIMED_FILES,
   temporaryFolder,
   wakesleep,
 } from './command.js';
@@ -25,7 +26,7 @@ const one = ['--threads', '1'];
 
 /** Everything about a finished run that must not depend on how often it was stopped. */
 function outcome(path: string) {
-  const files = RUN_FILES.filter((name) => !name.includes('.json'));
+  const files = RUN_FILES.filter((name) => !TIMED_FILES.includes(name));
   const { status, evaluation, configuration } = runOf(path) as { configuration: object; [key: string]: unknown };
   return {
     names: namesIn(path),

@@ -2,19 +2,26 @@
  * Machines that other programs trained: scikit-learn's own free energies and means of its `BernoulliRBM`, and those of a PyTorch
  * module's tensors by numpy in f64, against ours on the same parameters.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bernoulli, type Engine, type ForeignNames, load, rbm, readNpy, readNpz } from 'wakesleep';
+import {
+  bernoulli,
+  deepBeliefNet,
+  type Engine,
+  type ForeignNames,
+  load,
+  numpyArrays,
+  rbm,
+  readNpy,
+  readNpz,
+  scikitLearnNames,
+  softmax,
+  writeNpz,
+} from 'wakesleep';
 import { mayBeSkipped, runPython } from './python.js';
 import { refusal } from './refusal.js';
-
-const SKLEARN: ForeignNames = {
-  'visible-hidden.weight': 'components_',
-  'visible.bias': 'intercept_visible_',
-  'hidden.bias': 'intercept_hidden_',
-};
 
 let engine: Engine;
 let folder: string;
@@ -54,7 +61,11 @@ print(json.dumps({"rows": rows.tolist(), "freeEnergies": machine._free_energy(ro
                   "means": machine.transform(rows).tolist()}))`;
     const { rows, freeEnergies, means }: Expected = JSON.parse(runPython(program, path));
     const graph = rbm({ visible: bernoulli(64), hidden: bernoulli(40) });
-    const model = engine.open(readNpz(readFileSync(path)), { graph, names: SKLEARN });
+    const arrays = readNpz(readFileSync(path));
+    const model = engine.open(arrays, { graph, names: scikitLearnNames });
+    const alone = engine.open(arrays);
+    expect(alone.toBytes()).toEqual(model.toBytes());
+    alone.free();
     expect(relative(model.freeEnergy(rows), freeEnergies)).toBeLessThan(1e-4);
     expect(relative(model.meanHidden(rows), means.flat())).toBeLessThan(1e-4);
     model.free();
@@ -107,6 +118,90 @@ numpy.savez_compressed(sys.argv[1], f4=a.astype("<f4"), f8=a.astype(">f8"), i8=a
     expect(refusal(() => readNpz(readFileSync(path), 'x.npz'))).toMatch(
       /^FILE_CORRUPT: x\.npz: c8\.npy cannot be used: its numbers are of type <c8, and <f4, /,
     );
+  });
+
+  it("writes and reads again what scikit-learn's BernoulliRBM is made of, by its own names", () => {
+    const path = join(folder, 'ours.npz');
+    const model = engine.create(rbm({ visible: bernoulli(20), hidden: bernoulli(8) }), { seed: 5, weightScale: 0.5 });
+    model.parameter('hidden.bias').set(Array.from({ length: 8 }, (_, unit) => unit / 4 - 1));
+    model.parameter('visible.bias').set(Array.from({ length: 20 }, (_, unit) => unit / 10 - 1));
+    writeFileSync(path, writeNpz(numpyArrays(model)));
+    const program = `
+import json, sys, numpy
+from sklearn.neural_network import BernoulliRBM
+arrays = numpy.load(sys.argv[1])
+machine = BernoulliRBM(n_components=8)
+for name in arrays.files:
+    setattr(machine, name, arrays[name])
+rows = numpy.random.default_rng(2).integers(0, 2, (30, 20)).astype(float)
+print(json.dumps({"names": sorted(arrays.files), "rows": rows.tolist(),
+                  "freeEnergies": machine._free_energy(rows).tolist(), "means": machine.transform(rows).tolist()}))`;
+    const found: Expected & { names: string[] } = JSON.parse(runPython(program, path));
+    expect(found.names).toEqual(['components_', 'intercept_hidden_', 'intercept_visible_']);
+    expect(relative(model.freeEnergy(found.rows), found.freeEnergies)).toBeLessThan(1e-4);
+    expect(relative(model.meanHidden(found.rows), found.means.flat())).toBeLessThan(1e-4);
+
+    const again = engine.open(readNpz(readFileSync(path)), { seed: 5 });
+    expect(again.toBytes()).toEqual(model.toBytes());
+    model.free();
+    again.free();
+  });
+
+  it('writes every other model by its own names, equal models as equal bytes', () => {
+    const path = join(folder, 'net.npz');
+    const graph = deepBeliefNet({
+      visible: bernoulli(6),
+      hidden: [bernoulli(5)],
+      label: softmax(3),
+      top: bernoulli(4),
+    });
+    const model = engine.create(graph, { seed: 5 });
+    const bytes = writeNpz(numpyArrays(model));
+    writeFileSync(path, bytes);
+    const program = `
+import json, sys, numpy
+arrays = numpy.load(sys.argv[1])
+print(json.dumps({name: [str(arrays[name].dtype), arrays[name].ravel().tolist(), arrays[name].shape] for name in arrays.files}))`;
+    const found: Record<string, [string, number[], number[]]> = JSON.parse(runPython(program, path));
+    expect(Object.keys(found)).toEqual(model.parameterSpecs.map(({ name }) => name));
+    for (const { name, shape } of model.parameterSpecs) {
+      expect(found[name]).toEqual(['float32', [...model.parameter(name).values()], shape]);
+    }
+    const again = engine.open(readNpz(bytes), { graph, seed: 5 });
+    expect(again.toBytes()).toEqual(model.toBytes());
+    expect(writeNpz(numpyArrays(again))).toEqual(bytes);
+    expect(refusal(() => engine.open(readNpz(bytes)))).toMatch(/^OPTION_INVALID: /);
+    model.free();
+    again.free();
+  });
+
+  it("opens in Python's safetensors as README says for PyTorch", () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const snippet = /```python\n([\s\S]*?)```/.exec(readme)![1]!;
+    const path = join(folder, 'model.safetensors');
+    const model = engine.create(rbm({ visible: bernoulli(12), hidden: bernoulli(7) }), { seed: 2, weightScale: 0.5 });
+    writeFileSync(path, model.toBytes());
+    // PyTorch is large, so NumPy stands in for the few of its functions that the snippet has.
+    const program = `
+import json, os, sys, types, numpy
+from safetensors.numpy import load_file
+torch = types.ModuleType("torch")
+torch.sigmoid = lambda x: 1 / (1 + numpy.exp(-x))
+torch.nn = types.ModuleType("torch.nn")
+torch.nn.functional = types.ModuleType("torch.nn.functional")
+torch.nn.functional.linear = lambda x, weight, bias: x @ weight.T + bias
+safetensors_torch = types.ModuleType("safetensors.torch")
+safetensors_torch.load_file = load_file
+sys.modules.update({"torch": torch, "torch.nn": torch.nn, "torch.nn.functional": torch.nn.functional,
+                    "safetensors.torch": safetensors_torch})
+os.chdir(sys.argv[1])
+rows = numpy.random.default_rng(2).integers(0, 2, (30, 12)).astype("float32")
+exec(sys.argv[2])
+print(json.dumps({"rows": rows.tolist(), "means": hidden.tolist(), "back": reconstruction.tolist()}))`;
+    const found = JSON.parse(runPython(program, folder, snippet));
+    expect(relative(model.meanHidden(found.rows), found.means.flat())).toBeLessThan(1e-4);
+    expect(relative(model.reconstruct(found.rows), found.back.flat())).toBeLessThan(1e-4);
+    model.free();
   });
 
   it('keeps sides of 1 that the graph has', () => {

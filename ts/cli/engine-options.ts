@@ -13,8 +13,8 @@ export function withEngine(command: Command): Command {
   return command
     .option('--threads <N>', 'threads that compute, 1 to 64, or auto (default: what the machine grants)')
     .option(
-      '--artefact <A>',
-      'st (one thread), mt (threads), auto (default), or st-relaxed, mt-relaxed: faster dense layers, bits that depend on the host',
+      '--artefact <auto|st|mt|st-relaxed|mt-relaxed>',
+      'one thread (st) or threads (mt), by default auto; relaxed: faster dense layers, bits that depend on the host',
     );
 }
 

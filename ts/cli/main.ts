@@ -6,6 +6,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { VERSION } from '../runtime/version.js';
 import type { ClassifyArguments } from './classify.js';
+import type { ConvertArguments } from './convert.js';
 import { type EngineOptions, withEngine } from './engine-options.js';
 import { exitStatus, Output, reportError } from './output.js';
 import type { SampleArguments } from './sample.js';
@@ -46,7 +47,7 @@ function program(output: Output, finish: (status: number) => void): Command {
     .option('--schema', 'print the JSON Schema of a configuration instead')
     .action(
       async (source: string | undefined, options: TrainArguments & { readonly schema?: boolean }, self: Command) => {
-        if (options.schema === true) return finish(await printSchema());
+        if (options.schema === true) return finish(await printSchema(output));
         if (source === undefined) self.error("error: missing argument 'recipe|config.json'");
         const { train } = await import('./train.js');
         finish(await train(source, options, output));
@@ -75,8 +76,8 @@ function program(output: Output, finish: (status: number) => void): Command {
   withEngine(command('score', 'Say how likely rows are under a model, in nats a row, and how sure that is.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
     .argument('<data>', 'mnist:test, another named set, or an idx file of images')
-    .option('--method <name>', 'exact, ais, importance, free-energy or pseudo', 'exact')
-    .option('--binarise <way>', 'what becomes of intensities: sample (once), threshold or none', 'sample')
+    .option('--method <exact|ais|importance|free-energy|pseudo>', 'how it is found out', 'exact')
+    .option('--binarise <sample|threshold|none>', 'what becomes of intensities; sample once', 'sample')
     .option('--seed <N>', 'seed of the binarisation and of all chains', integer, 1)
     .option('--chains <N>', 'ais: independent chains', integer, 100)
     .option('--temperatures <N>', 'ais: steps from the base model to the model', integer, 10_000)
@@ -107,12 +108,29 @@ function program(output: Output, finish: (status: number) => void): Command {
     .action(async (model: string, options: ShowArguments) =>
       finish(await (await import('./show.js')).show(model, options, output)),
     );
+  withEngine(command('convert', 'Write a model as a file of another kind.'))
+    .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
+    .requiredOption('--to <onnx|npz|safetensors>', 'ONNX, arrays for NumPy (scikit-learn), or parameters alone')
+    .requiredOption('--out <file>', 'the file, which must not be there yet')
+    .option('--pass <up|down>', 'onnx: from rows to means of hidden units (default), or from these to rows')
+    .option('--layer <name>', 'onnx: the layer whose means come out on the way up')
+    .action(async (model: string, options: ConvertArguments) =>
+      finish(await (await import('./convert.js')).convert(model, options, output)),
+    );
+  command('completion', 'Print a script that lets a shell complete this command.')
+    .argument(
+      '<bash|zsh|fish>',
+      'the shell: eval "$(wakesleep completion bash)"; in fish: wakesleep completion fish | source',
+    )
+    .action(async (shell: string) => finish((await import('./completion.js')).completion(root, shell, output)));
   return root;
 }
 
-async function printSchema(): Promise<number> {
+async function printSchema(output: Output): Promise<number> {
   const { configurationJsonSchema } = await import('../config.js');
-  process.stdout.write(`${JSON.stringify(configurationJsonSchema(), null, 2)}\n`);
+  const schema = configurationJsonSchema();
+  output.object({ type: 'schema', schema });
+  output.line(JSON.stringify(schema, null, 2));
   return exitStatus.done;
 }
 

@@ -2,6 +2,8 @@
 import type { Engine } from '../engine.js';
 import { WakesleepError } from '../errors.js';
 import { readFileIfThere } from '../files/atomic.js';
+import { isZip } from '../files/foreign.js';
+import { readNpz } from '../files/npz.js';
 import type { Model } from '../model.js';
 
 /** A file's bytes, or `undefined` where there is none; throws `DATA_MISSING` where it cannot be read. */
@@ -20,11 +22,14 @@ export function readBytes(path: string): Uint8Array {
   return bytes;
 }
 
-/** The model of a model or checkpoint file; throws `DATA_MISSING`, `FILE_CORRUPT`. */
+/**
+ * The model of a model or checkpoint file, or of an `.npz` archive of scikit-learn's `BernoulliRBM`; throws `DATA_MISSING`,
+ * `FILE_CORRUPT`.
+ */
 export function openModel(engine: Engine, path: string): Model {
   const bytes = readBytes(path);
   try {
-    return engine.open(bytes);
+    return engine.open(isZip(bytes) ? readNpz(bytes) : bytes);
   } catch (error) {
     if (!(error instanceof WakesleepError)) throw error;
     const { code, message } = error;

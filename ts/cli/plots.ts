@@ -67,7 +67,8 @@ const COLOURS = [
   '#6b7280',
 ];
 const dashOf = (index: number) => (index < COLOURS.length ? null : '5 3');
-const colourOf = (index: number) => COLOURS[index % COLOURS.length]!;
+/** The colour of a line by its place. */
+export const colourOf = (index: number) => COLOURS[index % COLOURS.length]!;
 
 /** The text of an SVG file with the panels below one another. */
 export async function linePlot(title: string, panels: readonly LinePanel[]): Promise<string> {
@@ -95,6 +96,37 @@ export async function linePlot(title: string, panels: readonly LinePanel[]): Pro
     );
   });
   return page.text();
+}
+
+/** The size of a small plot. */
+const SMALL = { width: 430, height: 250, marginLeft: 58, marginRight: 14, marginTop: 26, marginBottom: 38 };
+
+/**
+ * Lines over a common axis as a small SVG element for a page, without title and legend: background and words are the page's. Each
+ * line has the colour of its name's place among `names`.
+ */
+export async function smallPlot({ x, y, series }: LinePanel, names: readonly string[]): Promise<string> {
+  const { plot, line, dot } = await import('@observablehq/plot');
+  const drawn = plot({
+    ...SMALL,
+    document: await emptyDocument(),
+    style: { background: 'none' },
+    x: { ...axisOptions(x, 'x'), ticks: 5 },
+    y: { ...axisOptions(y, 'y'), ticks: 5 },
+    marks: series.flatMap(({ name, points }) => {
+      const shown = points.filter((point) => isDrawn(point[0], x) && isDrawn(point[1], y));
+      const place = names.indexOf(name);
+      const channels = { x: xOf, y: yOf };
+      const curve = line(shown, {
+        ...channels,
+        stroke: colourOf(place),
+        strokeDasharray: dashOf(place) ?? '',
+        strokeWidth: 1.8,
+      });
+      return shown.length > MOST_DOTS ? [curve] : [curve, dot(shown, { ...channels, r: 2.2, fill: colourOf(place) })];
+    }),
+  });
+  return drawn.outerHTML;
 }
 
 /** The text of an SVG file with points in a square, a colour for each series. */
@@ -197,6 +229,12 @@ function oneTwoFive(value: number): string {
   return '125'.includes(first) ? value.toLocaleString('en-US', { maximumFractionDigits: 9 }) : '';
 }
 
+async function emptyDocument(): Promise<Document> {
+  const { parseHTML } = await import('linkedom');
+  const { document } = parseHTML('<!doctype html><html><body></body></html>');
+  return document as unknown as Document;
+}
+
 /** An SVG that is being put together. */
 class Page {
   private readonly root: Element;
@@ -219,9 +257,7 @@ class Page {
   }
 
   static async of(title: string, height: number): Promise<Page> {
-    const { parseHTML } = await import('linkedom');
-    const { document } = parseHTML('<!doctype html><html><body></body></html>');
-    return new Page(document as unknown as Document, title, height);
+    return new Page(await emptyDocument(), title, height);
   }
 
   /** What every plot on the page is told. */

@@ -5,7 +5,7 @@ import type { Graph } from '../graph/graph.js';
 import { labelLayerOf } from '../graph/machines.js';
 import { isNetwork } from '../graph/network.js';
 import { duration, type Output, withThousands } from './output.js';
-import type { RunDescription, RunFolder } from './run-folder.js';
+import { type RunDescription, type RunFolder, resultNames } from './run-folder.js';
 
 /** How far confidence can be believed, and the two classes that are confused most often. */
 function saidOf({ confusion, expectedCalibrationError }: ClassificationResults): string {
@@ -99,5 +99,6 @@ export function reportRun(folder: RunFolder, graph: Graph, description: RunDescr
     output.line('Generated              none: chains of this model grow beyond all numbers');
   }
   output.line(`Pictures               ${pictures.map((name) => folder.shown(name)).join(', ')}`);
+  output.line(`Report                 ${folder.shown(resultNames.page)}`);
   output.line(`Try next               npx wakesleep ${nextCommand(graph, folder.modelPath)}`);
 }

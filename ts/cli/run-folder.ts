@@ -7,6 +7,9 @@
  *     checkpoint.safetensors  the training's state, at every epoch and now and then
  *     model.safetensors       the trained model
  *     *.png, *.svg            pictures and plots
+ *     metrics.csv             the records as a table
+ *     report.html             all of this on one page
+ *     events.out.tfevents.*   the records, parameters and pictures for TensorBoard
  *
  * run.json is the first file and, saying `finished`, the last. After a kill the lines of metrics.jsonl that the checkpoint
  * does not know yet are cut off before training goes on.
@@ -72,6 +75,13 @@ const names = {
   metrics: 'metrics.jsonl',
   checkpoint: 'checkpoint.safetensors',
   model: 'model.safetensors',
+} as const;
+
+/** What is written of a finished run beside its model and pictures. TensorBoard knows its files by the name's beginning. */
+export const resultNames = {
+  table: 'metrics.csv',
+  events: 'events.out.tfevents.wakesleep',
+  page: 'report.html',
 } as const;
 
 /** A folder that this process holds. */

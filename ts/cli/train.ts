@@ -41,6 +41,7 @@ import { demonstrate } from './demonstrate.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
 import { Interruption } from './interruption.js';
 import { metricsPlot } from './metrics-plot.js';
+import { metricsCsv } from './metrics-table.js';
 import { readBytes } from './model-source.js';
 import { exitStatus, type Output } from './output.js';
 import {
@@ -53,7 +54,9 @@ import {
 } from './pictures.js';
 import { showProgress } from './progress.js';
 import { reportRun } from './report.js';
-import { type RunDescription, RunFolder } from './run-folder.js';
+import { reportPage } from './report-page.js';
+import { runEvents } from './run-events.js';
+import { type RunDescription, RunFolder, resultNames } from './run-folder.js';
 import { assignmentsOf, checkVariants, withAssignments } from './set.js';
 import { graphInFile, readStart, refuseChangedStart, type Start, startingModel } from './start.js';
 import { runStudy, startPathIn } from './study.js';
@@ -374,6 +377,8 @@ async function finish(
   };
   const drawn = Object.entries(pictures).flatMap(([name, bytes]) => (bytes === undefined ? [] : [{ name, bytes }]));
   for (const { name, bytes } of drawn) folder.write(name, bytes);
+  folder.write(resultNames.table, metricsCsv(records));
+  folder.write(resultNames.events, runEvents(description.startedAt, records, model, drawn));
   const training = records.reduce((sum, { timing }) => sum + timing.seconds, 0);
   const finished: RunDescription = {
     ...description,
@@ -384,6 +389,7 @@ async function finish(
     evaluation,
     pictures: drawn.map(({ name }) => name),
   };
+  folder.write(resultNames.page, await reportPage(finished, records, drawn));
   folder.describe(finished);
   return finished;
 }

@@ -21,8 +21,12 @@ export interface ForeignTensor {
   readonly values: ArrayLike<number>;
 }
 
-/** A zip archive's first bytes. */
 const ZIP = [0x50, 0x4b, 0x03, 0x04];
+
+/** Whether bytes begin as a zip archive does. */
+export function isZip(bytes: Uint8Array): boolean {
+  return ZIP.every((byte, place) => bytes[place] === byte);
+}
 
 /**
  * The named tensors of a safetensors file, or of what `readNpz` gave; others are left alone. Throws `FILE_CORRUPT`,
@@ -45,7 +49,7 @@ export function readForeign(
   }
   const parameters = new Map<string, { shape: readonly number[]; values: Float32Array }>();
   for (const { name, shape } of specs) {
-    const called = calledBy.get(name);
+    const called = calledBy.get(name) ?? (tensors.has(name) ? name : undefined);
     if (called === undefined) {
       const message = `\`names\` does not say what the file calls \`${name}\`; it holds ${[...tensors.keys()].join(', ')}.`;
       throw new WakesleepError('OPTION_INVALID', message, { wanted: name, where: 'open().names' });
@@ -91,7 +95,7 @@ function tensorOf(
 }
 
 function numbersOf(bytes: Uint8Array, where: string): Map<string, ForeignTensor> {
-  if (ZIP.every((byte, place) => bytes[place] === byte)) {
+  if (isZip(bytes)) {
     const message = 'This is a zip archive; pass what `readNpz(bytes)` makes of it.';
     throw new WakesleepError('OPTION_INVALID', message, { wanted: 'readNpz(bytes)', where: 'open()' });
   }

@@ -57,7 +57,8 @@ function parameterTensors({ parameters }: Model): Map<string, TensorToWrite> {
   return new Map(parameters.specs.map(({ name, shape }) => [name, { shape, values: parameters.read(name) }]));
 }
 
-function modelMetadata({ graph, seed, updates, parameters }: Model): Record<string, string> {
+/** What every file of a model says of it. */
+export function modelMetadata({ graph, seed, updates, parameters }: Model): Record<string, string> {
   return {
     format: 'wakesleep',
     version: VERSION,

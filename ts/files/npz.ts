@@ -1,6 +1,10 @@
-/** Reads NumPy files: one array (`.npy`) or a zip archive of arrays (`.npz`), as `numpy.save` and `numpy.savez` write them. */
-import { unzipSync } from 'fflate';
+/**
+ * NumPy files: reads one array (`.npy`) or a zip archive of arrays (`.npz`), as `numpy.save` and `numpy.savez` write them, and
+ * writes archives that `numpy.load` opens. One array alone is written in `npy.ts`.
+ */
+import { unzipSync, zipSync } from 'fflate';
 import { WakesleepError } from '../errors.js';
+import { writeNpy } from './npy.js';
 
 /** An array in row-major order, as f32. */
 export interface NumpyArray {
@@ -33,6 +37,15 @@ export function readNpz(bytes: Uint8Array, where = 'The archive'): Map<string, N
   const named = Object.entries(files).filter(([name]) => name.endsWith('.npy'));
   if (named.length === 0) throw corrupt(where, 'there is no array in it');
   return new Map(named.map(([name, file]) => [name.slice(0, -4), readNpy(file, `${where}: ${name}`)]));
+}
+
+/** The time that every entry of an archive has, so that equal arrays are equal bytes: the first that zip can say. */
+const ENTRY_TIME = new Date(1980, 0, 1);
+
+/** An archive of arrays by name, not compressed, as `numpy.savez` makes it. Throws `SHAPE_MISMATCH`. */
+export function writeNpz(arrays: ReadonlyMap<string, NumpyArray>): Uint8Array<ArrayBuffer> {
+  const files = Array.from(arrays, ([name, { shape, values }]) => [`${name}.npy`, writeNpy(values, shape)] as const);
+  return new Uint8Array(zipSync(Object.fromEntries(files), { level: 0, mtime: ENTRY_TIME }));
 }
 
 /** One array; throws `FILE_CORRUPT`. */

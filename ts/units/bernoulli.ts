@@ -45,5 +45,6 @@ export const bernoulliType: UnitType<BernoulliUnits> = {
     resized: (spec, units) => ({ ...spec, units }),
   },
   passes: () => ({ hidden: true, loss: 'logistic' }),
+  onnxMean: (_, make, inputs) => make.apply('Sigmoid', [inputs]),
   describe: (spec) => `${spec.units} ${spec.meanField ? 'mean-field logistic' : 'binary'} units`,
 };

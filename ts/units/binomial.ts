@@ -49,5 +49,6 @@ export const binomialType: UnitType<BinomialUnits> = {
   },
   // Counts make larger steps than states of 0 and 1.
   rateShare: 0.1,
+  onnxMean: ({ copies }, make, inputs) => make.apply('Mul', [make.apply('Sigmoid', [inputs]), make.numbers(copies)]),
   describe: (spec) => `${spec.units} binomial units of ${spec.copies} copies`,
 };

@@ -76,6 +76,7 @@ export const gaussianType: UnitType<GaussianUnits> = {
   continuous: { least: Number.NEGATIVE_INFINITY, resized: (spec, units) => ({ ...spec, units }) },
   passes: ({ variance, standardise }) =>
     variance === 1 && !standardise ? { hidden: true, loss: 'squared' } : undefined,
+  onnxMean: (_spec, _make, inputs) => inputs,
   describe: (spec) => `${spec.units} Gaussian units`,
 };
 

@@ -1,6 +1,6 @@
 /** Rectified linear units with noise, max(0, x + noise) (Nair and Hinton 2010): samplers without an energy. */
 import { freezeDeep, integer, oneOf, refuseUnknown } from '../options.js';
-import type { UnitType } from './unit.js';
+import type { Operators, UnitType } from './unit.js';
 
 /** What is added to a rectified unit's input; normal in both cases. */
 export type ReluNoise = 'none' | 'unit' | 'sigmoid';
@@ -48,5 +48,20 @@ export const reluType: UnitType<ReluUnits> = {
   rateShare: 0.1,
   withoutNoise: (spec) => ({ ...spec, noise: 'none' }),
   passes: (spec) => (spec.noise === 'none' ? { hidden: true, gain: 2 } : undefined),
+  onnxMean: ({ noise }, make, inputs) => onnxMean(noise, make, inputs),
   describe: (spec) => `${spec.units} rectified units`,
 };
+
+/** `x Φ(x/d) + d φ(x/d)` with noise of deviation d, as the kernels have it. */
+function onnxMean(noise: ReluNoise, make: Operators, inputs: string): string {
+  if (noise === 'none') return make.apply('Relu', [inputs]);
+  const product = (a: string, b: string) => make.apply('Mul', [a, b]);
+  const sigmoid = () => make.apply('Sqrt', [make.apply('Sigmoid', [inputs])]);
+  const deviation = noise === 'unit' ? make.numbers(1) : sigmoid();
+  const z = make.apply('Div', [inputs, deviation]);
+  const erf = make.apply('Erf', [product(z, make.numbers(Math.SQRT1_2))]);
+  const below = product(make.apply('Add', [erf, make.numbers(1)]), make.numbers(0.5));
+  const density = make.apply('Exp', [product(product(z, z), make.numbers(-0.5))]);
+  const spread = product(product(density, deviation), make.numbers(1 / Math.sqrt(2 * Math.PI)));
+  return make.apply('Add', [product(inputs, below), spread]);
+}

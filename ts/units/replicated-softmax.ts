@@ -39,5 +39,7 @@ export const replicatedSoftmaxType: UnitType<ReplicatedSoftmaxUnits> = {
   countsDraws: true,
   // Counts make larger steps than states of 0 and 1.
   rateShare: 0.1,
+  // Of one draw: the chance of each word.
+  onnxMean: (_, make, inputs) => make.apply('Softmax', [inputs], { axis: 1 }),
   describe: (spec) => `counts of ${spec.units} words`,
 };

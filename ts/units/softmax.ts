@@ -43,5 +43,11 @@ export const softmaxType: UnitType<SoftmaxUnits> = {
     resized: (spec, groups) => ({ ...spec, groups }),
   },
   passes: ({ groups }) => (groups === 1 ? { hidden: false, loss: 'softmax' } : undefined),
+  onnxMean({ groups, size }, make, inputs) {
+    if (groups === 1) return make.apply('Softmax', [inputs], { axis: 1 });
+    const grouped = make.apply('Reshape', [inputs, make.integers([-1, groups, size])]);
+    const means = make.apply('Softmax', [grouped], { axis: 2 });
+    return make.apply('Reshape', [means, make.integers([-1, groups * size])]);
+  },
   describe: (spec) => (spec.groups === 1 ? `one of ${spec.size}` : `${spec.groups} groups, each one of ${spec.size}`),
 };

@@ -38,5 +38,11 @@ export const steppedSigmoidType: UnitType<SteppedSigmoidUnits> = {
   initialBias: () => ({ bias: 0 }),
   // Counts make larger steps than states of 0 and 1.
   rateShare: 0.1,
+  onnxMean({ copies }, make, inputs) {
+    const offsets = Array.from({ length: copies }, (_, copy) => copy + 0.5);
+    const axis = make.integers([2]);
+    const shifted = make.apply('Sub', [make.apply('Unsqueeze', [inputs, axis]), make.numbers(offsets)]);
+    return make.apply('ReduceSum', [make.apply('Sigmoid', [shifted]), axis], { keepdims: 0 });
+  },
   describe: (spec) => `${spec.units} stepped sigmoid units of ${spec.copies} copies`,
 };

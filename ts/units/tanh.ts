@@ -30,5 +30,6 @@ export const tanhType: UnitType<TanhUnits> = {
   range: () => ({ least: -1, most: 1, integers: false }),
   initialBias: () => ({ bias: 0 }),
   passes: () => ({ hidden: true }),
+  onnxMean: (_, make, inputs) => make.apply('Tanh', [inputs]),
   describe: (spec) => `${spec.units} tanh units`,
 };

@@ -43,6 +43,16 @@ export interface Passes {
   readonly gain?: number;
 }
 
+/** Makes of a total input, by operators of ONNX, what it is named: each call names the result of one operator. */
+export interface Operators {
+  /** An operator with its attributes, whole numbers. */
+  apply(operator: string, inputs: readonly string[], attributes?: Readonly<Record<string, number>>): string;
+  /** A vector of numbers, or one number that stands for all. */
+  numbers(values: number | readonly number[]): string;
+  /** A vector of whole numbers: axes and shapes. */
+  integers(values: readonly number[]): string;
+}
+
 /** Units whose states can be listed. */
 export interface Finite<Spec> {
   /** The states of one unit or group, and the logarithm of each one's base measure. */
@@ -92,6 +102,11 @@ export interface UnitType<Spec extends UnitSpec = UnitSpec> {
   passes?(spec: Spec): Passes | undefined;
   /** Whether the bias is the mean of a normal density, `(v − b)² / 2σ²`, and what is known of σ; absent otherwise. */
   deviation?(spec: Spec): Deviation;
+  /**
+   * The mean as operators of ONNX over the total inputs `[rows, units]` of that name; absent where those operators lose it in
+   * rounding.
+   */
+  onnxMean?(spec: Spec, make: Operators, inputs: string): string;
   /** How states are listed, where there are few. */
   readonly finite?: Finite<Spec>;
   /** How states are integrated, where they are real numbers. */

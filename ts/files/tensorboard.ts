@@ -1,0 +1,123 @@
+/**
+ * Event files as TensorBoard reads them: numbers over steps, histograms and pictures.
+ *
+ * A file is a row of records (TensorFlow's TFRecord): the length of the message as u64, the masked CRC-32C of these eight bytes,
+ * the message, its masked CRC-32C. A message is an `Event` of `event.proto`: a time, a step and a summary, whose values are those
+ * of `summary.proto`. The first one says the version. All numbers are little-endian.
+ */
+import { PbfWriter } from 'pbf';
+
+/** One value of a summary, called `tag`. */
+export type SummaryValue =
+  | { readonly tag: string; readonly scalar: number }
+  | { readonly tag: string; readonly values: ArrayLike<number> }
+  | { readonly tag: string; readonly png: Uint8Array };
+
+/** What is known of one step. */
+export interface SummaryEvent {
+  /** Seconds since 1970. */
+  readonly time: number;
+  readonly step: number;
+  readonly values: readonly SummaryValue[];
+}
+
+const VERSION = 'brain.Event:2';
+const BUCKETS = 50;
+
+/** The bytes of an event file; `events` go on in order of their steps. Numbers that are not finite are written as such. */
+export function writeEvents(startedAt: number, events: readonly SummaryEvent[]): Uint8Array<ArrayBuffer> {
+  const first = messageOf((event) => {
+    event.writeDoubleField(1, startedAt);
+    event.writeStringField(3, VERSION);
+  });
+  const messages = events.map(({ time, step, values }) =>
+    messageOf((event) => {
+      event.writeDoubleField(1, time);
+      event.writeVarintField(2, step);
+      event.writeMessage(5, writeSummary, values);
+    }),
+  );
+  return recordsOf([first, ...messages]);
+}
+
+function messageOf(write: (to: PbfWriter) => void): Uint8Array {
+  const writer = new PbfWriter();
+  write(writer);
+  return writer.finish();
+}
+
+function writeSummary(values: readonly SummaryValue[], to: PbfWriter): void {
+  for (const value of values) to.writeMessage(1, writeValue, value);
+}
+
+function writeValue(value: SummaryValue, to: PbfWriter): void {
+  to.writeStringField(1, value.tag);
+  if ('scalar' in value) to.writeFloatField(2, value.scalar);
+  else if ('png' in value) to.writeMessage(4, writeImage, value.png);
+  else to.writeMessage(5, writeHistogram, value.values);
+}
+
+/** A greyscale picture; its size stands in the PNG's own header. */
+function writeImage(png: Uint8Array, to: PbfWriter): void {
+  const header = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  to.writeVarintField(1, header.getUint32(20));
+  to.writeVarintField(2, header.getUint32(16));
+  to.writeVarintField(3, 1);
+  to.writeBytesField(4, png);
+}
+
+/** Counts in buckets of equal width from the smallest number to the largest, whose upper ends are given. */
+function writeHistogram(values: ArrayLike<number>, to: PbfWriter): void {
+  let [least, most, sum, squares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
+  for (let place = 0; place < values.length; place += 1) {
+    const value = values[place]!;
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+    sum += value;
+    squares += value * value;
+  }
+  const width = (most - least) / BUCKETS;
+  const counts: number[] = new Array(BUCKETS).fill(0);
+  for (let place = 0; place < values.length; place += 1) {
+    const bucket = width > 0 ? Math.floor((values[place]! - least) / width) : 0;
+    counts[Math.min(bucket, BUCKETS - 1)]! += 1;
+  }
+  const ends = counts.map((_, bucket) => (bucket === BUCKETS - 1 ? most : least + (bucket + 1) * width));
+  for (const [index, number] of [least, most, values.length, sum, squares].entries()) {
+    to.writeDoubleField(index + 1, number);
+  }
+  to.writePackedDouble(6, ends);
+  to.writePackedDouble(7, counts);
+}
+
+// ---- Records ----
+
+function recordsOf(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const size = messages.reduce((sum, message) => sum + message.length + 16, 0);
+  const file = new Uint8Array(size);
+  const view = new DataView(file.buffer);
+  let at = 0;
+  for (const message of messages) {
+    view.setBigUint64(at, BigInt(message.length), true);
+    view.setUint32(at + 8, maskedChecksum(file.subarray(at, at + 8)), true);
+    file.set(message, at + 12);
+    view.setUint32(at + 12 + message.length, maskedChecksum(message), true);
+    at += message.length + 16;
+  }
+  return file;
+}
+
+/** Of each byte the remainder by Castagnoli's polynomial, lowest bit first (RFC 3720, appendix B.4). */
+const REMAINDERS = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let remainder = byte;
+  for (let bit = 0; bit < 8; bit += 1) remainder = remainder & 1 ? (remainder >>> 1) ^ 0x82f63b78 : remainder >>> 1;
+  return remainder;
+});
+
+/** The CRC-32C, turned by 15 bits and moved, so that the checksum of bytes that hold checksums is a good one too. */
+function maskedChecksum(bytes: Uint8Array): number {
+  let remainder = 0xffffffff;
+  for (const byte of bytes) remainder = REMAINDERS[(remainder ^ byte) & 0xff]! ^ (remainder >>> 8);
+  const checksum = ~remainder;
+  return (((checksum >>> 15) | (checksum << 17)) + 0xa282ead8) >>> 0;
+}

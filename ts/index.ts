@@ -5,13 +5,17 @@ export { product } from './combine/product.js';
 export { type AutoencoderOptions, autoencoder, type ClassifierOptions, classifier } from './combine/unfold.js';
 export { type UnrollOptions, unroll } from './combine/unroll.js';
 export { untie } from './combine/untie.js';
+export { type AmatOptions, readAmat } from './data/amat.js';
+export { type CsvOptions, readCsv } from './data/csv.js';
 export { Dataset, type DatasetOptions, type SplitOptions, type SubsetOptions } from './data/dataset.js';
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
+export { denseRows, type LibsvmOptions, readLibsvm, type SparseRows } from './data/libsvm.js';
 export {
   type StructuredNoiseKind,
   type StructuredNoiseOptions,
   withStructuredNoise,
 } from './data/structured-noise.js';
+export type { Labels, Table } from './data/table.js';
 export { type CreateOptions, Engine, load } from './engine.js';
 export { type ErrorCode, WakesleepError } from './errors.js';
 export type { ForeignNames, ForeignTensor } from './files/foreign.js';

@@ -6,10 +6,15 @@ export { type AutoencoderOptions, autoencoder, type ClassifierOptions, classifie
 export { type UnrollOptions, unroll } from './combine/unroll.js';
 export { untie } from './combine/untie.js';
 export { type AmatOptions, readAmat } from './data/amat.js';
+export { type CifarOptions, readCifar } from './data/cifar.js';
 export { type CsvOptions, readCsv } from './data/csv.js';
 export { Dataset, type DatasetOptions, type SplitOptions, type SubsetOptions } from './data/dataset.js';
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
 export { denseRows, type LibsvmOptions, readLibsvm, type SparseRows } from './data/libsvm.js';
+export { type MatArray, readMat } from './data/mat.js';
+export { type NorbMatrix, type NorbType, readNorb } from './data/norb.js';
+export type { Pictures } from './data/pictures.js';
+export { type Row, type RowNumbers, type RowsOptions, readRows } from './data/rows.js';
 export {
   type StructuredNoiseKind,
   type StructuredNoiseOptions,

@@ -92,23 +92,19 @@ export function unpacked(bytes: Uint8Array, where: string): Uint8Array {
   return whole;
 }
 
-/** The stream: a header, deflated bytes that are passed on at once, and eight bytes of trailer that are held back. */
+/** A gzip stream: a header, deflated bytes that are passed on at once, and eight bytes of trailer that are held back. */
 class Gunzip {
   private held: Uint8Array = new Uint8Array(0);
   private isPastHeader = false;
-  private compressed = 0;
-  private idle = 0;
   private length = 0;
   private crc = 0xffffffff;
-  private readonly inflate: Inflate;
+  private readonly contents: Deflated;
 
   constructor(
     private readonly where: string,
     pass: (piece: Uint8Array) => void,
   ) {
-    this.inflate = new Inflate((piece) => {
-      if (piece.length === 0) return;
-      this.idle = 0;
+    this.contents = new Deflated(where, 'its gzip stream', (piece) => {
       this.length += piece.length;
       this.crc = crcOver(piece, this.crc);
       pass(piece);
@@ -133,23 +129,43 @@ class Gunzip {
     }
     const fromHeld = Math.min(ready, this.held.length);
     const fromRest = ready - fromHeld;
-    this.decompress(this.held.subarray(0, fromHeld));
-    this.decompress(rest.subarray(0, fromRest));
+    this.contents.take(this.held.subarray(0, fromHeld));
+    this.contents.take(rest.subarray(0, fromRest));
     this.held = joined(this.held.subarray(fromHeld), rest.subarray(fromRest));
   }
 
   /** Throws `DATA_CORRUPT` for a stream that is cut short, or another than its trailer says. */
   finish(): void {
     const { where, held } = this;
-    if (!this.isPastHeader || held.length < trailerBytes || this.compressed === 0) throw cutShort(where);
-    this.guarded(() => this.inflate.push(new Uint8Array(0), true));
+    if (!this.isPastHeader || held.length < trailerBytes) throw cutShort(where);
+    this.contents.finish();
     const trailer = new DataView(held.buffer, held.byteOffset, trailerBytes);
     if (trailer.getUint32(4, true) !== this.length % 2 ** 32 || trailer.getUint32(0, true) !== ~this.crc >>> 0) {
       throw corrupt(where, 'is damaged: the checksum of its gzip stream does not fit what was decompressed');
     }
   }
+}
 
-  private decompress(bytes: Uint8Array): void {
+/** Deflated bytes (RFC 1951), whatever stands around them. */
+export class Deflated {
+  private idle = 0;
+  private compressed = 0;
+  private readonly inflate: Inflate;
+
+  constructor(
+    private readonly where: string,
+    /** What the bytes are, in words. */
+    private readonly stream: string,
+    pass: (piece: Uint8Array) => void,
+  ) {
+    this.inflate = new Inflate((piece) => {
+      if (piece.length === 0) return;
+      this.idle = 0;
+      pass(piece);
+    });
+  }
+
+  take(bytes: Uint8Array): void {
     this.guarded(() => {
       for (let at = 0; at < bytes.length; at += pieceBytes) {
         const piece = bytes.subarray(at, at + pieceBytes);
@@ -159,10 +175,20 @@ class Gunzip {
         if (this.idle <= MOST_IDLE_BYTES) continue;
         throw corrupt(
           this.where,
-          `is damaged: ${this.idle} bytes of its gzip stream stand after the end of its contents`,
+          `is damaged: ${this.idle} bytes of ${this.stream} stand after the end of its contents`,
         );
       }
     });
+  }
+
+  /** Throws `DATA_CORRUPT` where the last block has not come to its end. */
+  finish(): void {
+    if (this.compressed === 0) throw this.cut();
+    this.guarded(() => this.inflate.push(new Uint8Array(0), true));
+  }
+
+  private cut(): WakesleepError {
+    return corrupt(this.where, `is cut short: ${this.stream} ends too early`);
   }
 
   private guarded(work: () => void): void {
@@ -170,11 +196,41 @@ class Gunzip {
       work();
     } catch (error) {
       if (error instanceof WakesleepError) throw error;
-      if (isUnexpectedEnd(error)) throw cutShort(this.where);
-      throw corrupt(this.where, 'is damaged: its gzip stream cannot be decompressed', error);
+      if (isUnexpectedEnd(error)) throw this.cut();
+      throw corrupt(this.where, `is damaged: ${this.stream} cannot be decompressed`, error);
     }
   }
 }
+
+/** The bytes of a zlib stream (RFC 1950) go to `take`; `stream` says in words which it is. Throws `DATA_CORRUPT`. */
+export function unzlib(bytes: Uint8Array, where: string, stream: string, take: (piece: Uint8Array) => void): void {
+  const [method = 0, flags = 0] = bytes;
+  if (bytes.length < 6) throw corrupt(where, `is cut short: ${stream} ends too early`);
+  if ((method & 15) !== 8 || (method * 256 + flags) % 31 !== 0 || flags & 32) {
+    throw corrupt(where, `is damaged: ${stream} does not begin as a zlib stream`);
+  }
+  let [low, high] = [1, 0];
+  const contents = new Deflated(where, stream, (piece) => {
+    for (let at = 0; at < piece.length; ) {
+      // So many sums stay below 2^53 without a remainder.
+      const end = Math.min(piece.length, at + 4096);
+      for (; at < end; at += 1) {
+        low += piece[at]!;
+        high += low;
+      }
+      low %= ADLER_BASE;
+      high %= ADLER_BASE;
+    }
+    take(piece);
+  });
+  contents.take(bytes.subarray(2, -4));
+  contents.finish();
+  const checksum = new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 4);
+  if (checksum !== high * 65_536 + low)
+    throw corrupt(where, `is damaged: the checksum of ${stream} does not fit its contents`);
+}
+
+const ADLER_BASE = 65_521;
 
 /** How many bytes come before the deflate stream: ten, and the optional fields that a flag announces; undefined where cut. */
 function headerLength(bytes: Uint8Array, where: string): number | undefined {
@@ -200,7 +256,7 @@ function cutShort(where: string): WakesleepError {
 }
 
 /** fflate's code for a stream that ends before its last block does. */
-export function isUnexpectedEnd(error: unknown): boolean {
+function isUnexpectedEnd(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 0;
 }
 

@@ -10,9 +10,11 @@ export { type CifarOptions, readCifar } from './data/cifar.js';
 export { type CsvOptions, readCsv } from './data/csv.js';
 export { Dataset, type DatasetOptions, type SplitOptions, type SubsetOptions } from './data/dataset.js';
 export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
+export { type ImageFolderOptions, type NamedFile, readImageFolder, readImages } from './data/image-folder.js';
 export { denseRows, type LibsvmOptions, readLibsvm, type SparseRows } from './data/libsvm.js';
 export { type MatArray, readMat } from './data/mat.js';
 export { type NorbMatrix, type NorbType, readNorb } from './data/norb.js';
+export { type ParquetOptions, readParquet } from './data/parquet.js';
 export type { Pictures } from './data/pictures.js';
 export { type Row, type RowNumbers, type RowsOptions, readRows } from './data/rows.js';
 export {
@@ -27,6 +29,7 @@ export type { ForeignNames, ForeignTensor } from './files/foreign.js';
 export { writeNpy } from './files/npy.js';
 export { type NumpyArray, readNpy, readNpz } from './files/npz.js';
 export { type GreyRange, type PngGrid, pngGrid } from './files/png.js';
+export { type Picture, readPng } from './files/png-reader.js';
 export { readSafetensors, writeSafetensors } from './files/safetensors.js';
 export {
   boltzmannMachine,

@@ -411,8 +411,28 @@ const data = z
       heldOut,
       ...subsets,
     }),
+    z.strictObject({
+      name: z.literal('file').default('file'),
+      file: z
+        .string()
+        .describe('The path of a file that a loader knows by its ending, `.gz` too, or of a folder of pictures.'),
+      testFile: z.string().optional(),
+      labelColumn: z
+        .union([z.string(), z.int()])
+        .optional()
+        .describe('The column of classes by name or number (-1 is the last), or the array that holds them.'),
+      array: z.string().optional().describe('The array that holds the rows, in a file of several.'),
+      scale: z
+        .number()
+        .gt(0)
+        .optional()
+        .describe('What numbers are multiplied by; default 1/255 for pictures, else 1.'),
+      classes: count(1, 256).optional(),
+      heldOut,
+      ...subsets,
+    }),
   ])
-  .describe('A named set, or `files` with the paths of idx files.');
+  .describe('A named set, `files` with the paths of idx files, or the `file` of a path.');
 
 const evaluation = z.enum([
   'testError',
@@ -821,6 +841,7 @@ function wrongUnion(issue: z.core.$ZodIssueInvalidUnion, path: readonly string[]
   // A schedule: an object is taken for the form whose keys it has, all else for a number.
   const branch = isPlainObject(value) ? ('steps' in value ? 2 : 1) : 0;
   const inner = issue.errors[branch]?.[0];
+  if (path.at(-1) === 'labelColumn') return wrongValue(path, given, 'a string or an integer');
   if (inner === undefined) return wrongValue(path, given, 'a number or a schedule');
   if (branch > 0) return sentence({ ...inner, path: [...issue.path, ...inner.path] } as Issue, given);
   return wrongValue(path, given, `${wantedIn(inner, false)}, { from, to } or { steps }`);

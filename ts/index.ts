@@ -5,6 +5,9 @@ export { product } from './combine/product.js';
 export { type AutoencoderOptions, autoencoder, type ClassifierOptions, classifier } from './combine/unfold.js';
 export { type UnrollOptions, unroll } from './combine/unroll.js';
 export { untie } from './combine/untie.js';
+export { type AmatOptions, readAmat } from './data/amat.js';
+export { type CifarOptions, readCifar } from './data/cifar.js';
+export { type CsvOptions, readCsv } from './data/csv.js';
 export {
   type DataIdentity,
   Dataset,
@@ -26,11 +29,19 @@ export {
   readIdxImages,
   readIdxLabels,
 } from './data/idx.js';
+export { type ImageFolderOptions, type NamedFile, readImageFolder, readImages } from './data/image-folder.js';
+export { denseRows, type LibsvmOptions, readLibsvm, type SparseRows } from './data/libsvm.js';
+export { type MatArray, readMat } from './data/mat.js';
+export { type NorbMatrix, type NorbType, readNorb } from './data/norb.js';
+export { type ParquetOptions, readParquet } from './data/parquet.js';
+export type { Pictures } from './data/pictures.js';
+export { type Row, type RowNumbers, type RowsOptions, readRows } from './data/rows.js';
 export {
   type StructuredNoiseKind,
   type StructuredNoiseOptions,
   withStructuredNoise,
 } from './data/structured-noise.js';
+export type { Labels, Table } from './data/table.js';
 export { type CreateOptions, Engine, load } from './engine.js';
 export { type ErrorCode, type ErrorDetails, WakesleepError } from './errors.js';
 export type { ForeignNames, ForeignTensor } from './files/foreign.js';
@@ -38,6 +49,7 @@ export { type NpyValues, writeNpy } from './files/npy.js';
 export { type NumpyArray, readNpy, readNpz, writeNpz } from './files/npz.js';
 export { type OnnxOptions, writeOnnx } from './files/onnx.js';
 export { type GreyRange, type PngGrid, pngGrid } from './files/png.js';
+export { type Picture, readPng } from './files/png-reader.js';
 export {
   readSafetensors,
   type SafetensorsContents,

@@ -349,7 +349,7 @@ describe('failures are sentences with status 1', () => {
     ],
     [
       ['classify', model, 'nothing.idx'],
-      'nothing.idx cannot be read as data: there is no such file. Give the path of an idx file, or one of mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, patches-normalised:train, patches-normalised:test, tallies:train, tallies:test, topics:train, topics:test, bars-and-stripes:train, bars-and-stripes:test.',
+      'nothing.idx cannot be read as data: there is no such file. Give the path of a file of data, or one of mnist:train, mnist:test, digits-tiny:train, digits-tiny:test, patches:train, patches:test, patches-normalised:train, patches-normalised:test, tallies:train, tallies:test, topics:train, topics:test, bars-and-stripes:train, bars-and-stripes:test.',
     ],
   ])('%j', async (args, words) => {
     expect(await wakesleep(args, { cwd: folder })).toEqual({

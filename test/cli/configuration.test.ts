@@ -132,7 +132,7 @@ describe('values', () => {
     ['train=[]', '`train` must be a list of at least 1; got an array of 0.'],
     [
       'data.name=mnits',
-      '`data.name` must be "mnist", "digits-tiny", "patches", "patches-normalised", "tallies", "topics", "bars-and-stripes" or "files"; got "mnits". Did you mean "mnist"?',
+      '`data.name` must be "mnist", "digits-tiny", "patches", "patches-normalised", "tallies", "topics", "bars-and-stripes", "files" or "file"; got "mnits". Did you mean "mnist"?',
     ],
     ['data.heldOut=-5', '`data.heldOut` must be an integer of at least 0; got -5.'],
     ['data.labelled=0', '`data.labelled` must be an integer of at least 1; got 0.'],

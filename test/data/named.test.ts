@@ -141,9 +141,10 @@ describe('data that cannot be had are refused in words', () => {
   it('a path that leads to no file', async () => {
     const path = join(folder, 'no-such-file');
     expect(await refusalOf(() => resolveData(path))).toBe(
-      `DATA_MISSING: ${path} cannot be read as data: there is no such file. Give the path of an idx file, or one of ${dataNames().join(', ')}.`,
+      `DATA_MISSING: ${path} cannot be read as data: there is no such file. Give the path of a file of data, or one of ${dataNames().join(', ')}.`,
     );
-    expect(await refusalOf(() => resolveData(folder))).toMatch(`${folder} cannot be read as data: it is a folder.`);
+    const bare = mkdtempSync(join(folder, 'bare-'));
+    expect(await refusalOf(() => resolveData(bare))).toMatch(`DATA_CORRUPT: ${bare} holds no pictures;`);
   });
 
   it('files of a set that are damaged, mislabelled or do not fit', async () => {

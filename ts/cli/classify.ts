@@ -1,5 +1,7 @@
 /** `wakesleep classify`: the class of every row by free energy over the labels, and the error rate where labels are known. */
 import { load } from '../engine.js';
+import { WakesleepError } from '../errors.js';
+import { unitsOf, visibleLayerOf } from '../graph/graph.js';
 import { loadRows } from './data.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
 import { openModel } from './model-source.js';
@@ -8,6 +10,9 @@ import { exitStatus, type Output, withThousands } from './output.js';
 /** What the command line gives. */
 export interface ClassifyArguments extends EngineOptions {
   readonly labels?: string;
+  readonly labelColumn?: string | number;
+  readonly array?: string;
+  readonly scale?: number;
   readonly data?: string;
 }
 
@@ -21,8 +26,12 @@ export async function classify(
   const engine = await load(engineOptions(options));
   try {
     const model = openModel(engine, path);
-    const { rows } = await loadRows(engine, name, { labels: options.labels, dataFolder: options.data });
+    const { labels: labelsFile, labelColumn, array, scale, data: dataFolder } = options;
+    const columns = unitsOf(model.graph, visibleLayerOf(model.graph));
+    const request = { labels: labelsFile, labelColumn, array, scale, dataFolder, columns };
+    const { rows, classNames } = await loadRows(engine, name, request);
     const { labels, probabilities, classes } = model.classify(rows);
+    if (classNames !== undefined && classNames.length !== classes) throw unknownClasses(name, classNames, classes);
     const given = rows.classes > 0 ? rows.labels() : undefined;
     let errors = 0;
     labels.forEach((label, row) => {
@@ -42,4 +51,14 @@ export async function classify(
   } finally {
     engine.close();
   }
+}
+
+/** Classes that are called by words are counted off, which means the same as in training only where all of them occur. */
+function unknownClasses(name: string, classNames: readonly string[], classes: number): WakesleepError {
+  const message = `${name} has ${classNames.length} classes (${classNames.slice(0, 20).join(', ')}), and the model has ${classes}; give labels as numbers from 0 to ${classes - 1}.`;
+  return new WakesleepError('DATA_INVALID', message, {
+    given: classNames.length,
+    wanted: String(classes),
+    where: name,
+  });
 }

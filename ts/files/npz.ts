@@ -2,8 +2,9 @@
  * NumPy files: reads one array (`.npy`) or a zip archive of arrays (`.npz`), as `numpy.save` and `numpy.savez` write them, and
  * writes archives that `numpy.load` opens. One array alone is written in `npy.ts`.
  */
-import { unzipSync, zipSync } from 'fflate';
+import { type UnzipFileInfo, unzipSync, zipSync } from 'fflate';
 import { WakesleepError } from '../errors.js';
+import { rowMajor } from './column-major.js';
 import { writeNpy } from './npy.js';
 
 /** An array in row-major order, as f32. */
@@ -30,13 +31,31 @@ const readers = {
 export function readNpz(bytes: Uint8Array, where = 'The archive'): Map<string, NumpyArray> {
   let files: Record<string, Uint8Array>;
   try {
-    files = unzipSync(bytes);
+    files = unzipSync(bytes, { filter: arraysWithin(bytes.length, where) });
   } catch (cause) {
+    if (cause instanceof WakesleepError) throw cause;
     throw corrupt(where, 'it is not a whole zip archive', cause);
   }
-  const named = Object.entries(files).filter(([name]) => name.endsWith('.npy'));
+  const named = Object.entries(files);
   if (named.length === 0) throw corrupt(where, 'there is no array in it');
   return new Map(named.map(([name, file]) => [name.slice(0, -4), readNpy(file, `${where}: ${name}`)]));
+}
+
+/** Deflate cannot shrink anything by more (RFC 1951: 258 bytes in 2 bits). */
+const MAX_DEFLATE_RATIO = 1032;
+
+/** Chooses the arrays of an archive, and refuses it before anything is allocated for what it cannot hold. */
+function arraysWithin(archiveBytes: number, where: string) {
+  let packedBytes = 0;
+  return ({ name, size, originalSize }: UnzipFileInfo): boolean => {
+    if (!name.endsWith('.npy')) return false;
+    packedBytes += size;
+    if (packedBytes > archiveBytes) throw corrupt(where, `its files take more than the ${archiveBytes} bytes of it`);
+    if (originalSize > size * MAX_DEFLATE_RATIO) {
+      throw corrupt(where, `${name} claims ${originalSize} bytes, more than its ${size} compressed bytes can hold`);
+    }
+    return true;
+  };
 }
 
 /** The time that every entry of an archive has, so that equal arrays are equal bytes: the first that zip can say. */
@@ -69,7 +88,7 @@ export function readNpy(bytes: Uint8Array, where = 'The array'): NumpyArray {
     );
   }
   const values = Float32Array.from({ length: count }, (_, place) => read(view, end + place * width));
-  return { shape, values: columnsFirst ? rowsFirst(values, shape) : values };
+  return { shape, values: columnsFirst ? rowMajor(values, shape) : values };
 }
 
 function readHeader(header: string, where: string) {
@@ -87,13 +106,6 @@ function readHeader(header: string, where: string) {
     columnsFirst: order === 'True',
     shape: sides.filter((side) => side !== '').map(Number),
   };
-}
-
-/** Row-major from column-major order. */
-function rowsFirst(values: Float32Array, shape: readonly number[]): Float32Array {
-  const [rows, columns] = shape;
-  if (rows === undefined || columns === undefined || shape.length !== 2) return values;
-  return Float32Array.from(values, (_, place) => values[(place % columns) * rows + Math.floor(place / columns)]!);
 }
 
 function corrupt(where: string, what: string, cause?: unknown): WakesleepError {

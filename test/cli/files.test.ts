@@ -1,0 +1,123 @@
+/** Rows in files of every-day formats, from training to classification, on the command line. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { writeNpy } from 'wakesleep';
+import { resolveData } from '../../dist/data/named.js';
+import type { EvaluationResults } from '../../dist/evaluate/evaluate.js';
+import { runOf, temporaryFolder, wakesleep } from './command.js';
+
+const folder = temporaryFolder();
+const one = ['--threads', '1'];
+const at = (name: string) => join(folder, name);
+let testLabels: readonly number[] = [];
+
+beforeAll(async () => {
+  for (const split of ['train', 'test']) {
+    const { images, labels, rows, columns } = await resolveData(`digits-tiny:${split}`);
+    const lines = Array.from({ length: rows }, (_, row) =>
+      [
+        ...images.subarray(row * columns, (row + 1) * columns),
+        ['none', 'single', 'pair'][labels![row]!] ?? labels![row]!,
+      ].join(),
+    );
+    const names = Array.from({ length: columns }, (_, column) => `pixel ${column}`);
+    writeFileSync(at(`${split}.csv.gz`), gzipSync(`${[...names, 'digit'].join()}\n${lines.join('\n')}\n`));
+    if (split === 'train') continue;
+    writeFileSync(at('rows.npy'), writeNpy(images as Uint8Array, [rows, columns]));
+    writeFileSync(at('labels.npy'), writeNpy(labels!, [rows]));
+    testLabels = [...labels!];
+  }
+  const configuration = {
+    seed: 3,
+    data: { file: at('train.csv.gz'), testFile: at('test.csv.gz'), labelColumn: 'digit', scale: 1 / 255, heldOut: 100 },
+    model: {
+      type: 'network',
+      visible: { type: 'bernoulli', units: 144 },
+      hidden: [],
+      label: { type: 'softmax', size: 10 },
+    },
+    train: [{ type: 'backpropagation', epochs: 20, learningRate: 0.1 }],
+    evaluate: ['testError'],
+  };
+  writeFileSync(at('config.json'), JSON.stringify(configuration));
+});
+
+describe('rows in files', () => {
+  let errorPercent: number | undefined;
+
+  it('train a model, whose test error counts the classes by their names', async () => {
+    const { status } = await wakesleep(['train', at('config.json'), '--out', at('run'), ...one]);
+    expect(status).toBe(0);
+    const { evaluation } = runOf(at('run')) as { readonly evaluation: EvaluationResults };
+    errorPercent = evaluation.testErrorPercent;
+    expect(errorPercent).toBeLessThan(30);
+  });
+
+  it('are classified alike, whatever the format', async () => {
+    const run = async (...args: string[]) => {
+      const { status, stdout } = await wakesleep(['classify', at('run/model.safetensors'), ...args, '--json', ...one]);
+      expect(status).toBe(0);
+      const objects = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      const labels = objects.filter(({ type }) => type === 'row').map(({ label }) => label);
+      return { labels, summary: objects.at(-1) };
+    };
+    const table = await run(at('test.csv.gz'), '--label-column', 'digit', '--scale', '1/255');
+    const array = await run(at('rows.npy'), '--labels', at('labels.npy'), '--scale', '1/255');
+    expect(table.summary.errorPercent).toBe(errorPercent);
+    // Classes that words name are counted off: the digits from 3 on come first, then none, pair and single.
+    const places = ['3', '4', '5', '6', '7', '8', '9', 'none', 'pair', 'single'];
+    const classOf = (digit: number) => places.indexOf(['none', 'single', 'pair'][digit] ?? String(digit));
+    expect(array.labels).toEqual(table.labels);
+    const wrong = testLabels.filter((digit, row) => classOf(digit) !== table.labels[row]).length;
+    expect(table.summary.errors).toBe(wrong);
+    const unlabelled = await run(at('rows.npy'), '--scale', '1/255');
+    expect(unlabelled).toEqual({ labels: table.labels, summary: { type: 'summary', rows: testLabels.length } });
+  });
+
+  it('of a machine are scored', async () => {
+    const rows = '0,1,1\n1,0,1\n0,0,0\n';
+    writeFileSync(at('bits.csv'), rows);
+    writeFileSync(at('bits.libsvm'), '0 2:1 3:1\n0 1:1 3:1\n0\n');
+    const binary = (units: number) => ({ type: 'bernoulli', units });
+    const configuration = {
+      seed: 1,
+      data: { file: at('bits.csv') },
+      model: { type: 'rbm', visible: binary(3), hidden: binary(2) },
+      train: [{ type: 'contrastiveDivergence', epochs: 5 }],
+    };
+    writeFileSync(at('bits.json'), JSON.stringify(configuration));
+    expect((await wakesleep(['train', at('bits.json'), '--out', at('bits'), ...one])).status).toBe(0);
+    const scores = await Promise.all(
+      ['bits.csv', 'bits.libsvm'].map((name) => wakesleep(['score', at('bits/model.safetensors'), at(name), ...one])),
+    );
+    expect(scores[0]!.stdout).toMatch(/nats a row: log-likelihood, mean of 3 rows/);
+    expect(scores[1]!.stdout).toBe(scores[0]!.stdout);
+  });
+
+  it('that do not fit are refused in words', async () => {
+    writeFileSync(at('narrow.csv'), '1,2,3\n');
+    writeFileSync(at('two.csv'), `${'0,'.repeat(144)}yes\n${'1,'.repeat(144)}no\n`);
+    const words = async (...args: string[]) => {
+      const { status, stderr } = await wakesleep(['classify', at('run/model.safetensors'), ...args, ...one]);
+      return [status, stderr.trim().replaceAll(folder, '')];
+    };
+    expect(await words(at('narrow.csv'))).toEqual([1, '/narrow.csv has rows of 3 numbers, but 144 are wanted.']);
+    expect(await words(at('two.csv'), '--label-column', '-1')).toEqual([
+      1,
+      '/two.csv has 2 classes (no, yes), and the model has 10; give labels as numbers from 0 to 9.',
+    ]);
+    expect(await words(at('two.csv'), '--scale', '0')).toEqual([
+      2,
+      expect.stringContaining('It must be a number above 0, or two with / between.'),
+    ]);
+    const wrong = { seed: 1, data: { file: 'x.csv', labelColumn: true }, model: {}, train: [] };
+    writeFileSync(at('wrong.json'), JSON.stringify(wrong));
+    const { stderr } = await wakesleep(['train', at('wrong.json'), '--out', at('wrong')]);
+    expect(stderr).toContain('`data.labelColumn` must be a string or an integer; got true.');
+  });
+});

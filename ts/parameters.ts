@@ -19,7 +19,7 @@ import {
 import type { Machine } from './graph/machines.js';
 import { noiseStream } from './noise.js';
 import { created, readFloats, withFloats, withScratch } from './runtime/allocation.js';
-import type { EngineBuffer } from './runtime/memory.js';
+import { type EngineBuffer, freed } from './runtime/memory.js';
 import type { Runtime } from './runtime/runtime.js';
 import { ScaledLayer } from './scaled-layer.js';
 import { unitType } from './units/index.js';
@@ -118,7 +118,7 @@ export class Parameters {
 
   /** A vector itself. */
   private vector(name: string): EngineBuffer {
-    return found(this.vectors.get(name), name);
+    return this.held(this.vectors.get(name), name);
   }
 
   /** The scaled layer that a parameter belongs to. */
@@ -134,7 +134,7 @@ export class Parameters {
 
   /** A connection's weights. */
   weight(name: string): Weights {
-    return found(this.weights.get(name), name);
+    return this.held(this.weights.get(name), name);
   }
 
   /** A copy of a parameter: `[units]`, or `[upper, lower]` row-major. */
@@ -224,6 +224,13 @@ export class Parameters {
     for (const weights of this.weights.values()) weights.free();
     this.vectors.clear();
     this.weights.clear();
+  }
+
+  /** What is in memory of a parameter; throws `OPTION_INVALID` for an unknown name and once the memory was given back. */
+  private held<T>(value: T | undefined, name: string): T {
+    if (value !== undefined) return value;
+    this.specOf(name);
+    throw freed('The parameters of this model are');
   }
 
   /** A parameter's name and shape; throws `OPTION_INVALID` for an unknown name. */

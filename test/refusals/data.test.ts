@@ -142,3 +142,16 @@ it('a single row trains a model', () => {
   model.free();
   data.free();
 });
+
+it('refuses what was freed, and frees twice without harm', () => {
+  const data = engine.dataset({ rows: [[0, 1, 1, 0]] });
+  const model = engine.create(rbm({ visible: bernoulli(4), hidden: bernoulli(3) }), { seed: 1 });
+  const [first, second] = [data.split({ last: 1 })[1], model];
+  for (const owner of [data, model, data, model]) owner.free();
+  expect(refusal(() => first.values())).toMatch(/^OPTION_INVALID: What is asked for is gone: `free\(\)`/);
+  expect(refusal(() => second.sample({ seed: 1 }))).toMatch(/^OPTION_INVALID: The parameters of this model are gone/);
+  expect(refusal(() => model.parameter('hidden.bias').values())).toMatch(/are gone/);
+  const other = engine.create(rbm({ visible: bernoulli(4), hidden: bernoulli(3) }), { seed: 1 });
+  expect(other.meanHidden([[0, 1, 1, 0]])).toHaveLength(3);
+  other.free();
+});

@@ -73,50 +73,72 @@ export class Views {
 
 /** A zeroed, 64-byte-aligned part of the memory that belongs to whoever allocated it, until `free()`. */
 export class EngineBuffer {
-  /** What kernels take. */
-  readonly handle: KernelBuffer;
   readonly byteLength: number;
+  readonly #handle: KernelBuffer;
   readonly #address: number;
   readonly #views: Views;
+  #isFreed = false;
 
   constructor(handle: KernelBuffer, views: Views) {
-    this.handle = handle;
+    this.#handle = handle;
     this.byteLength = handle.byteLength;
     this.#address = handle.address;
     this.#views = views;
   }
 
+  /** What kernels take. Throws `OPTION_INVALID` once the memory was given back, as the views do. */
+  get handle(): KernelBuffer {
+    this.#refuseFreed();
+    return this.#handle;
+  }
+
   /** All of it as `f32`; an incomplete element at the end is left out, as in the other views. */
   floats(): Float32Array {
+    this.#refuseFreed();
     return this.#views.floats(this.#address, Math.floor(this.byteLength / 4));
   }
 
   /** All of it as `f64`. */
   doubles(): Float64Array {
+    this.#refuseFreed();
     return this.#views.doubles(this.#address, Math.floor(this.byteLength / 8));
   }
 
   /** All of it as `u32`. */
   words(): Uint32Array {
+    this.#refuseFreed();
     return this.#views.words(this.#address, Math.floor(this.byteLength / 4));
   }
 
   /** All of it as `u16`. */
   halfwords(): Uint16Array {
+    this.#refuseFreed();
     return this.#views.halfwords(this.#address, Math.floor(this.byteLength / 2));
   }
 
   /** All of it as `u8`. */
   bytes(): Uint8Array {
+    this.#refuseFreed();
     return this.#views.bytes(this.#address, this.byteLength);
   }
 
-  /** Gives the memory back; the buffer and its views must not be used after. Does nothing once the engine has ended. */
+  /** Gives the memory back; its views must not be used after. Does nothing a second time, or once the engine has ended. */
   free(): void {
-    this.handle.free();
+    if (this.#isFreed) return;
+    this.#isFreed = true;
+    this.#handle.free();
+  }
+
+  #refuseFreed(): void {
+    if (this.#isFreed) throw freed('What is asked for is');
   }
 
   [Symbol.dispose](): void {
     this.free();
   }
+}
+
+/** The error of a question to what was given back with `free()`; `what` is the sentence's start. */
+export function freed(what: string): WakesleepError {
+  return new WakesleepError('OPTION_INVALID', `${what} gone: \`free()\` gave the memory back.`, { where: 'free()' });
 }

@@ -18,6 +18,8 @@ export interface Host {
   readonly noThreads: string | undefined;
   /** Whether `noThreads` also rules out shared memory, and with it the artefact `mt` altogether. */
   readonly noSharedMemory: boolean;
+  /** Whether workers can be started at all. */
+  readonly hasWorkers: boolean;
 }
 
 /** Looks at the host; reads a few small system files on Linux. */
@@ -53,6 +55,7 @@ async function describeNodeKind(): Promise<Host> {
     coresReason: reason,
     noThreads: names.SharedArrayBuffer === undefined ? 'This host has no shared memory.' : undefined,
     noSharedMemory: names.SharedArrayBuffer === undefined,
+    hasWorkers: true,
   };
 }
 
@@ -73,6 +76,7 @@ function describeWebKind(): Host {
     coresReason: `The browser reports ${countCores(cores)}.`,
     noThreads: noSharedMemory ?? noThreadsOnTheWeb(isPage),
     noSharedMemory: noSharedMemory !== undefined,
+    hasWorkers: names.Worker !== undefined,
   };
 }
 

@@ -7,9 +7,10 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { coresGranted } from './cores.js';
-import { type Launcher, READY, type WorkerSetup, type Workers, withinStartLimit } from './launch.js';
+import { type EngineWorker, type Launcher, READY, type WorkerSetup, type Workers, withinStartLimit } from './launch.js';
+import { endpointOf } from './node-endpoint.js';
 
-export const launcher: Launcher = { compile, startWorkers };
+export const launcher: Launcher = { compile, startEngine, startWorkers };
 
 /** Cores that this process is granted, and the sentence that says why not more. */
 export function grantedCores(): { cores: number; reason: string } {
@@ -29,6 +30,20 @@ async function compile(url: URL): Promise<WebAssembly.Module> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answered ${response.status} ${response.statusText}.`);
   return WebAssembly.compile(await response.arrayBuffer());
+}
+
+function startEngine(onEnd: (cause: unknown) => void): EngineWorker {
+  const worker = new Worker(new URL('./engine-node.js', import.meta.url), { execArgv: [], name: 'wakesleep engine' });
+  worker.on('error', onEnd);
+  worker.on('exit', (code) => onEnd(new Error(`The worker ended with code ${code}.`)));
+  worker.unref();
+  return {
+    endpoint: endpointOf(worker),
+    hold: (isBusy) => (isBusy ? worker.ref() : worker.unref()),
+    async end() {
+      await worker.terminate();
+    },
+  };
 }
 
 async function startWorkers(setup: WorkerSetup, count: number, onFailure: (cause: unknown) => void): Promise<Workers> {

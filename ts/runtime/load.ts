@@ -10,6 +10,7 @@ import { integer, oneOf, refuseUnknown } from '../options.js';
 import type { Bound } from '../wasm/st.js';
 import { countCores, describeHost, type Host } from './host.js';
 import type { Launcher, Workers } from './launch.js';
+import { launcherOf } from './launcher.js';
 import { createMemory, MOST_PAGES, PAGE_BYTES } from './memory.js';
 import { Runtime, type RuntimeInfo } from './runtime.js';
 import { VERSION } from './version.js';
@@ -52,7 +53,7 @@ const LEAST_MEMORY_BYTES = 64 * PAGE_BYTES;
 export async function load(options: LoadOptions = {}): Promise<Runtime> {
   const wanted = readOptions(options);
   const host = await describeHost();
-  const { launcher } = host.kind === 'node' ? await import('./launch-node.js') : await import('./launch-web.js');
+  const launcher = await launcherOf(host);
   const plan = planFor(wanted, host);
   try {
     return await start(plan, wanted, host, launcher);

@@ -107,7 +107,7 @@ function buildArtefact(artefact, compiler, names) {
     'crates/build.mjs',
     'crates/glue.mjs',
     'crates/waits.mjs',
-    'package-lock.json',
+    'node_modules/binaryen/package.json',
   ];
   const sources = ['crates/kernels', 'crates/wasm'].flatMap((folder) => filesBelow(join(ROOT, folder)));
   const hash = hashOf([...inputs.map((file) => join(ROOT, file)), ...sources], `${compiler.version} ${names}`);

@@ -7,8 +7,8 @@
 import { type Remote as Proxied, wrap } from 'comlink';
 import { WakesleepError } from '../errors.js';
 import type { EngineWorker } from '../runtime/launch.js';
-import type { LoadOptions } from '../runtime/load.js';
 import { startEngineWorker } from '../runtime/launcher.js';
+import type { LoadOptions } from '../runtime/load.js';
 import { createHandle, placeOf } from './handle.js';
 import type { Answer, EngineServer } from './serve.js';
 import { handleMark, type Mark, pack, type Side, signalMark, unpack } from './wire.js';
@@ -41,11 +41,14 @@ export class Link {
   readonly #server: Server;
   readonly #pending = new Set<(error: WakesleepError) => void>();
   readonly #signals = new WeakMap<AbortSignal, number>();
+  /** Ways to stop listening to signals, by their numbers. */
+  readonly #deafen = new Map<number, () => void>();
   /** Numbers of handles and signals, told to the worker when their objects here are gone. */
   readonly #handlesGone = new FinalizationRegistry<number>((id) => this.#tell((server) => server.release(id)));
-  readonly #signalsGone = new FinalizationRegistry<number>((id) => this.#tell((server) => server.forget(id)));
-  /** Ends all listening to signals. */
-  readonly #end = new AbortController();
+  readonly #signalsGone = new FinalizationRegistry<number>((id) => {
+    this.#deafen.delete(id);
+    this.#tell((server) => server.forget(id));
+  });
   #lastSignal = 0;
   /** Makes the error that refuses all calls, once there is a reason to. */
   #refusal: (() => WakesleepError) | undefined;
@@ -99,7 +102,8 @@ export class Link {
 
   #endWith(refusal: () => WakesleepError): void {
     this.#refusal = refusal;
-    this.#end.abort();
+    for (const stop of this.#deafen.values()) stop();
+    this.#deafen.clear();
     for (const reject of this.#pending) reject(refusal());
     this.#pending.clear();
     open.delete(this);
@@ -154,7 +158,9 @@ export class Link {
     this.#signals.set(signal, id);
     this.#signalsGone.register(signal, id);
     const tell = () => this.#tell((server) => server.abort(id, this.pack(signal.reason, 'signal.reason')));
-    signal.addEventListener('abort', tell, { once: true, signal: this.#end.signal });
+    signal.addEventListener('abort', tell, { once: true });
+    const heard = new WeakRef(signal);
+    this.#deafen.set(id, () => heard.deref()?.removeEventListener('abort', tell));
     return id;
   }
 }

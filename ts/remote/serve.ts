@@ -36,7 +36,9 @@ export class EngineServer {
 
   /** What a method of an object gives. */
   async call(id: number, name: string, given: unknown): Promise<Answer> {
-    const answer = await this.#answer(() => (this.#objects.get(id) as Target)[name]!(...(this.#read(given) as unknown[])));
+    const answer = await this.#answer(() =>
+      (this.#objects.get(id) as Target)[name]!(...(this.#read(given) as unknown[])),
+    );
     const fresh = 'value' in answer ? bufferOfItsOwn(answer.value) : undefined;
     return fresh === undefined ? answer : transfer(answer, [fresh]);
   }

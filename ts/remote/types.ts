@@ -34,7 +34,15 @@ type RemoteMember<T> = T extends (...given: infer Given) => infer Result
 type RemoteArguments<Given extends unknown[]> = { [Place in keyof Given]: RemoteArgument<Given[Place]> };
 
 /** What is sent as it is. */
-type Whole = string | number | boolean | null | undefined | ArrayLike<unknown> | ReadonlyMap<unknown, unknown> | AbortSignal;
+type Whole =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | ArrayLike<unknown>
+  | ReadonlyMap<unknown, unknown>
+  | AbortSignal;
 
 type RemoteArgument<T> = T extends Handle
   ? Remote<T>

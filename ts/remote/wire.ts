@@ -17,8 +17,20 @@ const MARK = 'wakesleep:mark';
 export type Mark =
   | { readonly [MARK]: 'handle'; readonly kind: Kind; readonly id: number }
   | { readonly [MARK]: 'signal'; readonly id: number; readonly aborted: boolean; readonly reason: unknown }
-  | { readonly [MARK]: 'error'; readonly name: string; readonly message: string; readonly stack?: string; readonly dom: boolean; readonly details: object }
-  | { readonly [MARK]: 'view'; readonly values: Float32Array; readonly panels: Panels | undefined; readonly live: boolean }
+  | {
+      readonly [MARK]: 'error';
+      readonly name: string;
+      readonly message: string;
+      readonly stack?: string;
+      readonly dom: boolean;
+      readonly details: object;
+    }
+  | {
+      readonly [MARK]: 'view';
+      readonly values: Float32Array;
+      readonly panels: Panels | undefined;
+      readonly live: boolean;
+    }
   | { readonly [MARK]: 'url'; readonly href: string };
 
 /** The marks that each side makes and reads in its own way. */
@@ -48,7 +60,9 @@ export function pack(value: unknown, side: Side, where: string): unknown {
     return value.map((item, place) => pack(item, side, `${where}.${place}`));
   }
   if (isPlainObject(value)) {
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, pack(item, side, `${where}.${name}`)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [name, pack(item, side, `${where}.${name}`)]),
+    );
   }
   if (hasClone(value)) return value;
   throw refused(value, where);
@@ -87,7 +101,17 @@ function meaningOf(mark: Mark, side: Side): unknown {
   }
 }
 
-const CLONED = ['Map', 'Set', 'Date', 'ArrayBuffer', 'SharedArrayBuffer', 'WebAssembly.Module', 'Boolean', 'Number', 'String'];
+const CLONED = [
+  'Map',
+  'Set',
+  'Date',
+  'ArrayBuffer',
+  'SharedArrayBuffer',
+  'WebAssembly.Module',
+  'Boolean',
+  'Number',
+  'String',
+];
 
 function hasClone(value: object): boolean {
   return ArrayBuffer.isView(value) || CLONED.includes(Object.prototype.toString.call(value).slice(8, -1));

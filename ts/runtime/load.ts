@@ -300,7 +300,12 @@ const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 function moduleOf(source: WasmSource, launcher: Launcher): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return Promise.resolve(source);
-  if (!(source instanceof URL)) return WebAssembly.compile(source as BufferSource);
+  if (!(source instanceof URL)) {
+    const compiling = WebAssembly.compile(source as BufferSource);
+    // It is awaited a little later, and until then its failure must not count as one that nobody hears.
+    compiling.catch(() => {});
+    return compiling;
+  }
   const known = compiled.get(source.href);
   if (known !== undefined) return known;
   const module = launcher.compile(source);

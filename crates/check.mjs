@@ -17,7 +17,7 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 const MODULES = join(ROOT, 'node_modules');
 
 /** What depends on the engine's host. */
-const HOST_TESTS = ['test/runtime', 'test/digests', 'test/hosts', 'test/exactness/determinism'];
+const HOST_TESTS = ['test/runtime', 'test/digests', 'test/hosts', 'test/remote', 'test/exactness/determinism'];
 
 function main() {
   mkdirSync(TARGET, { recursive: true });
@@ -34,7 +34,7 @@ function main() {
     ],
     ['Rust tests', () => rustTests(['test', '--workspace', '--quiet'])],
     ['Rust tests of the pool', () => rustTests(['test', '-p', 'wakesleep-wasm', '--features', 'threads', '--quiet'])],
-    ['build', () => node([join(ROOT, 'crates', 'build.mjs')])],
+    ['build', () => node([join(ROOT, 'crates', 'package.mjs')])],
     ['types of the tests', () => node([join(MODULES, 'typescript', 'bin', 'tsc'), '-p', 'test/tsconfig.json'])],
     [
       `tests of the runtime on Node ${process.versions.node}`,

@@ -55,6 +55,7 @@ export async function load(options: LoadOptions = {}): Promise<Runtime> {
   const host = await describeHost();
   const launcher = await launcherOf(host);
   const plan = planFor(wanted, host);
+  if (!host.compiles && !(wanted.wasm[plan.artefact] instanceof WebAssembly.Module)) throw notCompiled(plan, host);
   try {
     return await start(plan, wanted, host, launcher);
   } catch (cause) {
@@ -184,6 +185,14 @@ function hasRelaxedSimd(): boolean {
 function relaxedUnavailable(artefact: Artefact, host: Host): WakesleepError {
   const message = `The artefact \`${artefact}\` cannot be had here: ${host.name} has no relaxed SIMD for WebAssembly (Node has it from version 22).`;
   return new WakesleepError('ARTEFACT_UNAVAILABLE', message, { given: artefact, where: 'load.artefact' });
+}
+
+function notCompiled({ artefact }: Plan, { name }: Host): WakesleepError {
+  const message =
+    `The host ${name} compiles no wasm: import ${artefact} from 'wakesleep/${artefact}.wasm' as a module and pass it as ` +
+    `\`load({ wasm: { ${artefact} } })\`, or take \`load\` from 'wakesleep/inline', which does so.`;
+  const wanted = 'a WebAssembly.Module';
+  return new WakesleepError('ARTEFACT_UNAVAILABLE', message, { wanted, where: `load.wasm.${artefact}` });
 }
 
 function oneThread(artefact: Artefact, reason: string): Plan {

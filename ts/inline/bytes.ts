@@ -10,7 +10,15 @@ export * from '../index.js';
 let decoded: Uint8Array<ArrayBuffer> | undefined;
 
 function bytes(): Uint8Array<ArrayBuffer> {
-  decoded ??= Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  decoded ??= decode(base64);
+  return decoded;
+}
+
+/** A loop: `Uint8Array.from(text, …)` takes ten times as long, which a cold start would feel. */
+function decode(text: string): Uint8Array<ArrayBuffer> {
+  const letters = atob(text);
+  const decoded = new Uint8Array(letters.length);
+  for (let place = 0; place < decoded.length; place += 1) decoded[place] = letters.charCodeAt(place);
   return decoded;
 }
 

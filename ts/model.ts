@@ -66,6 +66,7 @@ export interface BoundOptions extends FactorialPosteriorOptions {
   readonly seed?: number;
 }
 
+/** A graph with its parameters in the engine's memory; `create()` and `open()` of an engine make them. */
 export class Model {
   /** @internal */
   readonly parameters: Parameters;

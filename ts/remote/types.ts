@@ -58,8 +58,13 @@ type RemoteResult<T> = T extends Handle
     ? { [Place in keyof T]: RemoteResult<T[Place]> }
     : T;
 
+/** An engine in a worker: what `loadInWorker()` gives. */
 export type RemoteEngine = Remote<Engine>;
+/** A data set in a worker. */
 export type RemoteDataset = Remote<Dataset>;
+/** A model in a worker. */
 export type RemoteModel = Remote<Model>;
+/** A run in a worker: iterate it with `for await`. */
 export type RemoteRun = Remote<Run>;
+/** A parameter of a model in a worker. */
 export type RemoteParameter = Remote<Parameter>;

@@ -17,7 +17,7 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 const MODULES = join(ROOT, 'node_modules');
 
 /** What depends on the engine's host. */
-const HOST_TESTS = ['test/runtime', 'test/digests', 'test/hosts', 'test/exactness/determinism'];
+const HOST_TESTS = ['test/runtime', 'test/digests', 'test/hosts', 'test/remote', 'test/exactness/determinism'];
 
 function main() {
   mkdirSync(TARGET, { recursive: true });

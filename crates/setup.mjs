@@ -4,7 +4,7 @@
  * Plain `node:` imports only, because it runs straight after a clone. In order: node_modules as the lock file has them; a
  * Rust compiler with the source of its standard library (threads need a std of their own); a native Rust with clippy and
  * rustfmt; wasm-pack and the wasm-bindgen command of the locked version, compiled once into the user's cache; with
- * `--with-tests` also Chromium, a Python and the other Node versions that the tests run with. When all is there it takes a moment.
+ * `--with-tests` also Chromium, a Python, and the other Node versions, Deno, Bun and workerd, on which the tests run. When all is there it takes a moment.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -21,6 +21,32 @@ const WASM_PACK_VERSION = '0.15.1';
 
 /** The Node versions that the tests run on beside the current one. */
 export const TEST_NODES = ['24.21.0', '26.10.0'];
+
+/**
+ * The other hosts that the tests run on, as npm has them: a package for each system, its version, and the executable in it.
+ * (An arm64 is called by each in its own way.)
+ */
+const TEST_HOSTS = {
+  deno: { version: '2.9.6', package: `@deno/${process.platform}-${process.arch}${glibc()}`, executable: 'deno' },
+  bun: {
+    version: '1.4.4',
+    package: `@oven/bun-${system()}-${{ arm64: 'aarch64' }[process.arch] ?? process.arch}`,
+    executable: 'bin/bun',
+  },
+  workerd: {
+    version: '1.20261117.1',
+    package: `@cloudflare/workerd-${system()}-${{ x64: '64' }[process.arch] ?? process.arch}`,
+    executable: 'bin/workerd',
+  },
+};
+
+function system() {
+  return process.platform === 'win32' ? 'windows' : process.platform;
+}
+
+function glibc() {
+  return process.platform === 'linux' ? '-glibc' : '';
+}
 
 const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'wakesleep');
 const EXECUTABLE = process.platform === 'win32' ? '.exe' : '';
@@ -82,6 +108,16 @@ export function testNodePath(version) {
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
   const executable = process.platform === 'win32' ? 'node.exe' : 'node';
   return join(CACHE, 'runtimes', `node-${version}`, 'node_modules', name, 'bin', executable);
+}
+
+/** Where the executable of Deno, Bun or workerd is (`deno`, `bun`, `workerd`), whether it is there or not. */
+export function testHostPath(name) {
+  const { executable } = TEST_HOSTS[name];
+  return join(testHostFolder(name), 'node_modules', TEST_HOSTS[name].package, `${executable}${EXECUTABLE}`);
+}
+
+function testHostFolder(name) {
+  return join(CACHE, 'runtimes', `${name}-${TEST_HOSTS[name].version}`);
 }
 
 /** The environment with `bin` first on PATH. */
@@ -198,17 +234,20 @@ function setUpChromium() {
 
 function setUpTestNode(version) {
   const path = testNodePath(version);
+  const [folder, inside] = path.split(/[\\/]node_modules[\\/]/);
+  setUpRuntime(`Node ${version}`, path, folder, `${inside.split(/[\\/]/)[0]}@${version}`);
+}
+
+function setUpTestHost(name) {
+  const { version, package: packageName } = TEST_HOSTS[name];
+  setUpRuntime(`${name} ${version}`, testHostPath(name), testHostFolder(name), `${packageName}@${version}`);
+}
+
+/** A runtime that a package of npm brings, in a folder of the cache. */
+function setUpRuntime(what, path, folder, wanted) {
   if (existsSync(path)) return;
-  const name = path.split(/[\\/]node_modules[\\/]/)[1].split(/[\\/]/)[0];
-  intoCache(path.split(/[\\/]node_modules[\\/]/)[0], (partial) => {
-    install(`Node ${version}`, 'npm', [
-      'install',
-      '--no-audit',
-      '--no-fund',
-      '--prefix',
-      partial,
-      `${name}@${version}`,
-    ]);
+  intoCache(folder, (partial) => {
+    install(what, 'npm', ['install', '--no-audit', '--no-fund', '--prefix', partial, wanted]);
   });
 }
 
@@ -276,6 +315,7 @@ function setUp({ withTests }) {
   setUpChromium();
   setUpTestPython();
   TEST_NODES.forEach(setUpTestNode);
+  Object.keys(TEST_HOSTS).forEach(setUpTestHost);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

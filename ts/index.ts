@@ -170,7 +170,17 @@ export {
 export { greedyBound } from './likelihood/greedy-bound.js';
 export type { ImportanceEstimate, ImportanceOptions } from './likelihood/importance.js';
 export type { PseudoOptions } from './likelihood/pseudo.js';
-export type { BoundOptions, Model, Parameter, ParameterView, Rows } from './model.js';
+export type { BoundOptions, Model, Rows } from './model.js';
+export type { Parameter, ParameterView } from './parameter.js';
+export { loadInWorker } from './remote/load-in-worker.js';
+export type {
+  Remote,
+  RemoteDataset,
+  RemoteEngine,
+  RemoteModel,
+  RemoteParameter,
+  RemoteRun,
+} from './remote/types.js';
 export type { Artefact, LoadOptions, WasmSource, WasmSources } from './runtime/load.js';
 export type { RuntimeInfo } from './runtime/runtime.js';
 export { type BernoulliUnits, bernoulli } from './units/bernoulli.js';

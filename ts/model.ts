@@ -49,6 +49,7 @@ import {
 import { type PseudoOptions, pseudoLogLikelihoods } from './likelihood/pseudo.js';
 import { stackBounds } from './likelihood/stack-bound.js';
 import { describeValue, finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from './options.js';
+import { Parameter } from './parameter.js';
 import { fullParameterName, Parameters } from './parameters.js';
 import { slices } from './runtime/slices.js';
 import { unitType } from './units/index.js';
@@ -63,29 +64,6 @@ export interface BoundOptions extends FactorialPosteriorOptions {
   /** Of deep belief nets: draws from the recognition distribution for each row, default 10, and their seed, which is needed. */
   readonly draws?: number;
   readonly seed?: number;
-}
-
-/** The numbers of a parameter where they are. */
-export interface ParameterView {
-  readonly values: Float32Array;
-  /** The index in `values` of a number: of weights by upper and lower unit, of a vector by unit. */
-  at(row: number, column?: number): number;
-}
-
-/** One named tensor of a model. */
-export interface Parameter {
-  readonly name: string;
-  /** `[units]`, or `[units of the upper layer, units of the lower]`. */
-  readonly shape: readonly number[];
-  /** A copy, row-major. */
-  values(): Float32Array<ArrayBuffer>;
-  /** Sets the tensor; throws `SHAPE_MISMATCH`, `NOT_FINITE`. */
-  set(values: ArrayLike<number>): void;
-  /**
-   * The numbers themselves, without a copy, until the next call that may grow the memory: a vector as it is, weights in
-   * panels of 16 upper units. `at(upper, lower)` (or `at(unit)`) is a number's place.
-   */
-  view(): ParameterView;
 }
 
 /** A graph with its parameters in the engine's memory; `create()` and `open()` of an engine make them. */
@@ -428,15 +406,7 @@ export class Model {
   /** A tensor by its name in files or a short one: `visible-hidden.weight`, `hidden.bias`. */
   parameter(name: string): Parameter {
     const full = fullParameterName(this.graph, name);
-    const { parameters } = this;
-    const { shape } = parameters.specOf(full);
-    return {
-      name: full,
-      shape,
-      values: () => parameters.read(full),
-      set: (values) => parameters.write(full, values),
-      view: () => parameters.view(full),
-    };
+    return new Parameter(this.parameters, full, this.parameters.specOf(full).shape);
   }
 
   /** Names and shapes of all tensors, in the graph's order. */

@@ -18,6 +18,7 @@ import {
 } from './graph/graph.js';
 import type { Machine } from './graph/machines.js';
 import { noiseStream } from './noise.js';
+import { ParameterView } from './parameter.js';
 import { created, readFloats, withFloats, withScratch } from './runtime/allocation.js';
 import { type EngineBuffer, freed } from './runtime/memory.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -28,9 +29,6 @@ import type { Weights } from './wasm/st.js';
 
 /** Standard deviation of the normal numbers that weights start from (Hinton 2010, section 8). */
 export const INITIAL_WEIGHT_SCALE = 0.01;
-
-/** Upper units of a panel, as the kernels lay weights out. */
-const PANEL = 16;
 
 /** A direction in which a connection, by its name, counts twice. */
 export interface Doubled {
@@ -248,15 +246,14 @@ export class Parameters {
   }
 
   /** The numbers themselves, until the memory grows: vectors as they are, weights in panels of 16 upper units. */
-  view(name: string): { readonly values: Float32Array; at(row: number, column?: number): number } {
-    const { shape } = this.specOf(name);
+  view(name: string): ParameterView {
     const weights = this.weights.get(name);
-    if (weights === undefined) return { values: this.stored(name).floats().subarray(0, shape[0]), at: (unit) => unit };
-    const [upper, lower] = (this.transposed.has(name) ? [...shape].reverse() : shape) as [number, number];
-    const length = this.runtime.kernels.paddedUnits(upper) * lower;
-    const place = (row: number, column: number) => (Math.floor(row / PANEL) * lower + column) * PANEL + (row % PANEL);
-    const at = (row: number, column = 0) => (this.transposed.has(name) ? place(column, row) : place(row, column));
-    return { values: this.runtime.views.floats(weights.address, length), at };
+    if (weights === undefined) {
+      return new ParameterView(this.stored(name).floats().subarray(0, this.sizeOf(name)), undefined, true);
+    }
+    const [upper, lower] = this.sidesOf(name) as [number, number];
+    const values = this.runtime.views.floats(weights.address, this.runtime.kernels.paddedUnits(upper) * lower);
+    return new ParameterView(values, { lower, transposed: this.transposed.has(name) }, true);
   }
 
   private sizeOf(name: string): number {

@@ -9,7 +9,7 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { findChromium } from '../../crates/setup.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SERVED = ['/dist/', '/test/'];
+const SERVED = ['/dist/', '/test/', '/node_modules/comlink/'];
 const TYPES: Record<string, string> = {
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
@@ -40,9 +40,17 @@ export interface Answer {
   readonly error?: { readonly code?: string; readonly message: string };
 }
 
+export type Meanwhile = (page: Page) => Promise<void>;
+
 export interface Chromium {
-  /** Runs a task of tasks.mjs on a fresh page's main thread, or in a worker of the page. */
-  run(where: 'page' | 'worker', isolated: boolean, task: string, options: object): Promise<Answer>;
+  /** Runs a task of tasks.mjs on a fresh page's main thread, or in a worker of the page; `meanwhile` acts on the page. */
+  run(
+    where: 'page' | 'worker',
+    isolated: boolean,
+    task: string,
+    options: object,
+    meanwhile?: Meanwhile,
+  ): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -69,8 +77,8 @@ export async function startChromium(): Promise<Chromium> {
   const { context } = browser;
   const servers = { isolated: await serve(ISOLATION), plain: await serve({}) };
   return {
-    run: (where, isolated, task, options) =>
-      runOnFreshPage(context, urlOf(isolated ? servers.isolated : servers.plain), { where, task, options }),
+    run: (where, isolated, task, options, meanwhile) =>
+      runOnFreshPage(context, urlOf(isolated ? servers.isolated : servers.plain), { where, task, options }, meanwhile),
     async close() {
       await browser.close();
       for (const server of Object.values(servers)) {
@@ -81,6 +89,11 @@ export async function startChromium(): Promise<Chromium> {
   };
 }
 
+/** What a bundler does: names of packages become paths. In the modules that are served there is one. */
+function resolved(body: Buffer): string {
+  return body.toString().replaceAll("from 'comlink'", "from '/node_modules/comlink/dist/esm/comlink.mjs'");
+}
+
 function serve(headers: Record<string, string>): Promise<Server> {
   const server = createServer(async ({ url = '/' }, response) => {
     const { pathname } = new URL(url, 'http://localhost');
@@ -89,7 +102,9 @@ function serve(headers: Record<string, string>): Promise<Server> {
     if (pathname === '/') return respond(200, 'text/html', PAGE);
     try {
       if (!SERVED.some((folder) => pathname.startsWith(folder))) throw new Error('not served');
-      respond(200, TYPES[extname(pathname)] ?? 'application/octet-stream', await readFile(join(ROOT, pathname)));
+      const body = await readFile(join(ROOT, pathname));
+      const type = TYPES[extname(pathname)] ?? 'application/octet-stream';
+      respond(200, type, type === 'text/javascript' ? resolved(body) : body);
     } catch {
       respond(404, 'text/plain', 'There is no such file.');
     }
@@ -109,11 +124,13 @@ interface Job {
   readonly options: object;
 }
 
-async function runOnFreshPage(context: BrowserContext, url: string, job: Job): Promise<Answer> {
+async function runOnFreshPage(context: BrowserContext, url: string, job: Job, meanwhile?: Meanwhile): Promise<Answer> {
   const page: Page = await context.newPage();
   try {
     await page.goto(url);
-    return await (job.where === 'page' ? page.evaluate(inPage, job) : page.evaluate(inWorker, job));
+    const answer = job.where === 'page' ? page.evaluate(inPage, job) : page.evaluate(inWorker, job);
+    await Promise.all([answer, meanwhile?.(page)]);
+    return await answer;
   } finally {
     await page.close();
   }

@@ -18,8 +18,8 @@ export interface Outcome {
   readonly afterLastLineMs: number;
 }
 
-export function runFresh(text: string): Promise<Outcome> {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', text], {
+export function runFresh(text: string, options: readonly string[] = []): Promise<Outcome> {
+  const child = spawn(process.execPath, [...options, '--input-type=module', '--eval', text], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

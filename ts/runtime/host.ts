@@ -1,8 +1,8 @@
 /**
  * Which host this is, how many cores it really grants, and whether threads can share memory here.
  *
- * Node, Deno and Bun count as one kind: all have `node:worker_threads`. Everything else is the web kind: pages, workers,
- * edge runtimes. Nothing here is looked up before `describeHost()` is called.
+ * Node, Deno and Bun count as one kind: all have `node:worker_threads`. Everything else is the web kind: pages, workers, edge
+ * runtimes, which may play Node in part but start no threads and compile no wasm. Nothing here is looked up before `describeHost()` is called.
  */
 
 /** What `load` must know of a host. */
@@ -18,6 +18,10 @@ export interface Host {
   readonly noThreads: string | undefined;
   /** Whether `noThreads` also rules out shared memory, and with it the artefact `mt` altogether. */
   readonly noSharedMemory: boolean;
+  /** Whether workers can be started at all. */
+  readonly hasWorkers: boolean;
+  /** Whether wasm can be compiled here; an edge runtime wants it as a module that was compiled before. */
+  readonly compiles: boolean;
 }
 
 /** Looks at the host; reads a few small system files on Linux. */
@@ -34,13 +38,20 @@ interface GlobalNames {
   Worker?: unknown;
   SharedArrayBuffer?: unknown;
   navigator?: { hardwareConcurrency?: number; userAgent?: string };
+  EdgeRuntime?: unknown;
 }
 
 // The names that tell hosts apart exist on some hosts only.
 const names = globalThis as unknown as GlobalNames;
 
 function isNodeKind(): boolean {
-  return typeof names.process?.versions?.node === 'string';
+  return typeof names.process?.versions?.node === 'string' && edgeRuntime() === undefined;
+}
+
+/** The name of the edge runtime that this is, if it is one. */
+function edgeRuntime(): string | undefined {
+  if (names.navigator?.userAgent === 'Cloudflare-Workers') return 'workerd';
+  return names.EdgeRuntime === undefined ? undefined : `edge runtime ${names.EdgeRuntime}`;
 }
 
 async function describeNodeKind(): Promise<Host> {
@@ -53,6 +64,8 @@ async function describeNodeKind(): Promise<Host> {
     coresReason: reason,
     noThreads: names.SharedArrayBuffer === undefined ? 'This host has no shared memory.' : undefined,
     noSharedMemory: names.SharedArrayBuffer === undefined,
+    hasWorkers: true,
+    compiles: true,
   };
 }
 
@@ -63,6 +76,8 @@ function nodeKindName(): string {
 }
 
 function describeWebKind(): Host {
+  const edge = edgeRuntime();
+  if (edge !== undefined) return describeEdge(edge);
   const cores = names.navigator?.hardwareConcurrency ?? 1;
   const isPage = names.document !== undefined;
   const noSharedMemory = noSharedMemoryOnTheWeb();
@@ -73,6 +88,21 @@ function describeWebKind(): Host {
     coresReason: `The browser reports ${countCores(cores)}.`,
     noThreads: noSharedMemory ?? noThreadsOnTheWeb(isPage),
     noSharedMemory: noSharedMemory !== undefined,
+    hasWorkers: names.Worker !== undefined,
+    compiles: true,
+  };
+}
+
+function describeEdge(name: string): Host {
+  return {
+    kind: 'web',
+    name,
+    cores: 1,
+    coresReason: 'An edge runtime grants 1 core.',
+    noThreads: 'An edge runtime starts no threads.',
+    noSharedMemory: true,
+    hasWorkers: false,
+    compiles: false,
   };
 }
 

@@ -1,19 +1,32 @@
 /**
- * The launcher for Node, Deno and Bun (`node:worker_threads`), and what these systems tell of their cores. The only file
- * of the runtime, beside the worker's entry, that imports `node:` modules; it is loaded on those hosts only.
+ * The launcher for Node, Deno and Bun (`node:worker_threads`), and what these systems tell of their cores; it is loaded on
+ * those hosts only. It asks the process for `node:` modules instead of importing them, so that a bundler for browsers or edge
+ * runtimes meets nothing here that those hosts lack.
  */
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { coresGranted } from './cores.js';
-import { type Launcher, READY, type WorkerSetup, type Workers, withinStartLimit } from './launch.js';
+import { type EngineWorker, type Launcher, READY, type WorkerSetup, type Workers, withinStartLimit } from './launch.js';
+import { endpointOf } from './node-endpoint.js';
 
-export const launcher: Launcher = { compile, startWorkers };
+const { readFileSync } = process.getBuiltinModule('node:fs');
+const { readFile } = process.getBuiltinModule('node:fs/promises');
+const { availableParallelism } = process.getBuiltinModule('node:os');
+const { Worker } = process.getBuiltinModule('node:worker_threads');
+
+export const launcher: Launcher = { compile, startEngine, startWorkers };
 
 /** Cores that this process is granted, and the sentence that says why not more. */
 export function grantedCores(): { cores: number; reason: string } {
-  return coresGranted({ parallelism: availableParallelism(), environment: process.env, readText: readTextIfThere });
+  const environment = { AWS_LAMBDA_FUNCTION_MEMORY_SIZE: readVariable('AWS_LAMBDA_FUNCTION_MEMORY_SIZE') };
+  return coresGranted({ parallelism: availableParallelism(), environment, readText: readTextIfThere });
+}
+
+/** A variable of the environment; undefined too where Deno may not look. */
+function readVariable(name: string): string | undefined {
+  try {
+    return process.env[name];
+  } catch {
+    return undefined;
+  }
 }
 
 function readTextIfThere(path: string): string | undefined {
@@ -29,6 +42,21 @@ async function compile(url: URL): Promise<WebAssembly.Module> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answered ${response.status} ${response.statusText}.`);
   return WebAssembly.compile(await response.arrayBuffer());
+}
+
+function startEngine(onEnd: (cause: unknown) => void): EngineWorker {
+  const url = new URL('./engine-node.js', import.meta.url);
+  const worker = new Worker(url, { execArgv: [], name: 'wakesleep engine' });
+  worker.on('error', onEnd);
+  worker.on('exit', (code) => onEnd(new Error(`The worker ended with code ${code}.`)));
+  worker.unref();
+  return {
+    endpoint: endpointOf(worker),
+    hold: (isBusy) => (isBusy ? worker.ref() : worker.unref()),
+    async end() {
+      await worker.terminate();
+    },
+  };
 }
 
 async function startWorkers(setup: WorkerSetup, count: number, onFailure: (cause: unknown) => void): Promise<Workers> {

@@ -2,6 +2,7 @@
  * What a launcher does for the runtime: compile wasm from where it lies, and start workers. One file a host implements
  * it: launch-node.ts, launch-web.ts.
  */
+import type { Endpoint } from 'comlink';
 
 /** What a worker needs to join an engine; all of it can be posted to another thread. */
 export interface WorkerSetup {
@@ -19,7 +20,19 @@ export interface Workers {
   close(): void;
 }
 
+/** A worker that holds a whole engine, as remote/ sees it from outside. */
+export interface EngineWorker {
+  /** What Comlink speaks through. */
+  readonly endpoint: Endpoint;
+  /** Whether the process must not end because of it. A worker just started is not held. */
+  hold(isBusy: boolean): void;
+  /** Ends it, whatever it does, and its own workers with it. */
+  end(): Promise<void>;
+}
+
 export interface Launcher {
+  /** Starts a worker that holds an engine; `onEnd` hears when it fails or ends, or could not be loaded. */
+  startEngine(onEnd: (cause: unknown) => void): EngineWorker;
   compile(url: URL): Promise<WebAssembly.Module>;
   /**
    * Starts `count` workers and waits until each is ready to take its job. Rejects, with none left running, if one cannot.

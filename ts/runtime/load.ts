@@ -10,6 +10,7 @@ import { integer, oneOf, refuseUnknown } from '../options.js';
 import type { Bound } from '../wasm/st.js';
 import { countCores, describeHost, type Host } from './host.js';
 import type { Launcher, Workers } from './launch.js';
+import { launcherOf } from './launcher.js';
 import { createMemory, MOST_PAGES, PAGE_BYTES } from './memory.js';
 import { Runtime, type RuntimeInfo } from './runtime.js';
 import { VERSION } from './version.js';
@@ -54,8 +55,9 @@ const LEAST_MEMORY_BYTES = 64 * PAGE_BYTES;
 export async function load(options: LoadOptions = {}): Promise<Runtime> {
   const wanted = readOptions(options);
   const host = await describeHost();
-  const { launcher } = host.kind === 'node' ? await import('./launch-node.js') : await import('./launch-web.js');
+  const launcher = await launcherOf(host);
   const plan = planFor(wanted, host);
+  if (!host.compiles && !(wanted.wasm[plan.artefact] instanceof WebAssembly.Module)) throw notCompiled(plan, host);
   try {
     return await start(plan, wanted, host, launcher);
   } catch (cause) {
@@ -187,6 +189,14 @@ function relaxedUnavailable(artefact: Artefact, host: Host): WakesleepError {
   return new WakesleepError('ARTEFACT_UNAVAILABLE', message, { given: artefact, where: 'load.artefact' });
 }
 
+function notCompiled({ artefact }: Plan, { name }: Host): WakesleepError {
+  const message =
+    `The host ${name} compiles no wasm: import ${artefact} from 'wakesleep/${artefact}.wasm' as a module and pass it as ` +
+    `\`load({ wasm: { ${artefact} } })\`, or take \`load\` from 'wakesleep/inline', which does so.`;
+  const wanted = 'a WebAssembly.Module';
+  return new WakesleepError('ARTEFACT_UNAVAILABLE', message, { wanted, where: `load.wasm.${artefact}` });
+}
+
 function oneThread(artefact: Artefact, reason: string): Plan {
   return { artefact, threads: 1, reason, warnings: [] };
 }
@@ -301,7 +311,12 @@ const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 function moduleOf(source: WasmSource, launcher: Launcher): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return Promise.resolve(source);
-  if (!(source instanceof URL)) return WebAssembly.compile(source as BufferSource);
+  if (!(source instanceof URL)) {
+    const compiling = WebAssembly.compile(source as BufferSource);
+    // It is awaited a little later, and until then its failure must not count as one that nobody hears.
+    compiling.catch(() => {});
+    return compiling;
+  }
   const known = compiled.get(source.href);
   if (known !== undefined) return known;
   const module = launcher.compile(source);

@@ -18,7 +18,8 @@ const TYPES: Record<string, string> = {
 /** The module script has run when the page's `load` event comes, for which `goto` waits. */
 const PAGE = '<!doctype html><title>wakesleep</title><script type="module" src="/test/browser/task-page.mjs"></script>';
 
-const ISOLATION = {
+/** Headers without which a page has no shared memory. */
+export const ISOLATION = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };

@@ -7,8 +7,8 @@
 import { type Remote as Proxied, wrap } from 'comlink';
 import { WakesleepError } from '../errors.js';
 import type { EngineWorker } from '../runtime/launch.js';
-import { startEngineWorker } from '../runtime/launcher.js';
 import type { LoadOptions } from '../runtime/load.js';
+import { startEngineWorker } from '../runtime/start-engine.js';
 import { createHandle, placeOf } from './handle.js';
 import type { Answer, EngineServer } from './serve.js';
 import { handleMark, type Mark, pack, type Side, signalMark, unpack } from './wire.js';

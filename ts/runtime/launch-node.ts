@@ -4,15 +4,14 @@
  * runtimes meets nothing here that those hosts lack.
  */
 import { coresGranted } from './cores.js';
-import { type EngineWorker, type Launcher, READY, type WorkerSetup, type Workers, withinStartLimit } from './launch.js';
-import { endpointOf } from './node-endpoint.js';
+import { type Launcher, READY, type WorkerSetup, type Workers, withinStartLimit } from './launch.js';
 
 const { readFileSync } = process.getBuiltinModule('node:fs');
 const { readFile } = process.getBuiltinModule('node:fs/promises');
 const { availableParallelism } = process.getBuiltinModule('node:os');
 const { Worker } = process.getBuiltinModule('node:worker_threads');
 
-export const launcher: Launcher = { compile, startEngine, startWorkers };
+export const launcher: Launcher = { compile, startWorkers };
 
 /** Cores that this process is granted, and the sentence that says why not more. */
 export function grantedCores(): { cores: number; reason: string } {
@@ -42,21 +41,6 @@ async function compile(url: URL): Promise<WebAssembly.Module> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answered ${response.status} ${response.statusText}.`);
   return WebAssembly.compile(await response.arrayBuffer());
-}
-
-function startEngine(onEnd: (cause: unknown) => void): EngineWorker {
-  const url = new URL('./engine-node.js', import.meta.url);
-  const worker = new Worker(url, { execArgv: [], name: 'wakesleep engine' });
-  worker.on('error', onEnd);
-  worker.on('exit', (code) => onEnd(new Error(`The worker ended with code ${code}.`)));
-  worker.unref();
-  return {
-    endpoint: endpointOf(worker),
-    hold: (isBusy) => (isBusy ? worker.ref() : worker.unref()),
-    async end() {
-      await worker.terminate();
-    },
-  };
 }
 
 async function startWorkers(setup: WorkerSetup, count: number, onFailure: (cause: unknown) => void): Promise<Workers> {

@@ -31,8 +31,6 @@ export interface EngineWorker {
 }
 
 export interface Launcher {
-  /** Starts a worker that holds an engine; `onEnd` hears when it fails or ends, or could not be loaded. */
-  startEngine(onEnd: (cause: unknown) => void): EngineWorker;
   compile(url: URL): Promise<WebAssembly.Module>;
   /**
    * Starts `count` workers and waits until each is ready to take its job. Rejects, with none left running, if one cannot.

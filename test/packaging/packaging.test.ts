@@ -1,0 +1,207 @@
+/**
+ * The package in the hands of its users: what the tarball holds, what checkers of packages say of it, and that it trains the
+ * same model when it is required, imported, compiled against, and bundled.
+ */
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import esbuild from 'esbuild';
+import type { BrowserContext } from 'playwright-core';
+import { publint } from 'publint';
+import { build as viteBuild } from 'vite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import webpack from 'webpack';
+import { TEST_NODES, testNodePath } from '../../crates/setup.mjs';
+import { ISOLATION, openBrowser } from '../browser/chromium.js';
+import { install, type Packed, pack, ROOT, run } from './project.js';
+
+const { sha256 } = JSON.parse(readFileSync('test/golden/digits-tiny.json', 'utf8')) as { sha256: string };
+
+/** What the package may take: of the wire, and on a disk. */
+const MAX_PACKED_BYTES = 1_300_000;
+const MAX_UNPACKED_BYTES = 4_500_000;
+/** What `import { load, rbm } from 'wakesleep'` may add to a program, minified and compressed, beside the wasm. */
+const MAX_GZIPPED_BUNDLE = 90_000;
+
+let packed: Packed;
+let project: string;
+
+beforeAll(() => {
+  packed = pack('packaging');
+  project = install(packed);
+}, 300_000);
+
+describe('the tarball', () => {
+  test('holds what is built, and texts', () => {
+    const others = packed.files.filter((path) => !path.startsWith('dist/'));
+    expect(others.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
+    expect(packed.files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/wasm/mt.wasm']));
+    expect(packed.files.filter((path) => /\.(ts|map)$/.test(path) && !path.endsWith('.d.ts'))).toEqual([]);
+  });
+
+  test('is no larger than it may be', () => {
+    expect(packed.bytes).toBeLessThan(MAX_PACKED_BYTES);
+    expect(packed.unpackedBytes).toBeLessThan(MAX_UNPACKED_BYTES);
+  });
+
+  test('pleases publint and arethetypeswrong', async () => {
+    const { messages } = await publint({ pkgDir: ROOT, strict: true });
+    // The field `browser` keeps Node's launchers out of bundles; `imports` would do so too, but not in pages without a bundler.
+    expect(messages.filter(({ code }) => code !== 'USE_EXPORTS_OR_IMPORTS_BROWSER')).toEqual([]);
+    const attw = join(ROOT, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js');
+    // Node that can be used at all (20.19) can require modules, and resolution older than Node 12 knows no `exports`.
+    const rules = ['--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm'];
+    run(process.execPath, [attw, packed.tarball, ...rules, '--exclude-entrypoints', ...assetsOf()], ROOT);
+  }, 120_000);
+});
+
+/** Entry points that are files to load by their addresses, not modules with types. */
+function assetsOf(): string[] {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { exports: object };
+  return Object.entries(exports).flatMap(([name, target]) => (typeof target === 'string' ? [name] : []));
+}
+
+const nodes = [
+  { name: process.versions.node, path: process.execPath },
+  ...TEST_NODES.map((version) => ({ name: version, path: testNodePath(version) })),
+];
+
+describe.each(nodes)('on Node $name', ({ path }) => {
+  test('is imported and trains the golden model', () => {
+    expect(JSON.parse(run(path, ['esm.mjs', '2'], project))).toEqual({ sha256, threads: 2 });
+  });
+
+  test('is required', () => {
+    expect(run(path, ['required.cjs'], project)).toBe('2\n');
+  });
+
+  test('has its command', () => {
+    const command = join('node_modules', 'wakesleep', 'dist', 'cli', 'main.js');
+    expect(JSON.parse(run(path, [command, 'info', '--json', '--threads', '1'], project))).toMatchObject({ threads: 1 });
+  });
+});
+
+describe('TypeScript', () => {
+  test.each([
+    ['nodenext', 'nodenext'],
+    ['esnext', 'bundler'],
+  ])('compiles against it (%s, %s)', (module, resolution) => {
+    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    const given = [
+      '--strict',
+      '--noEmit',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2023,dom,dom.asynciterable,esnext.disposable',
+    ];
+    run(
+      process.execPath,
+      [tsc, ...given, '--module', module, '--moduleResolution', resolution, 'consumer.ts'],
+      project,
+    );
+  });
+});
+
+describe('a bundle', () => {
+  let browser: { readonly context: BrowserContext; close(): Promise<void> };
+
+  beforeAll(async () => {
+    browser = await openBrowser();
+  });
+  afterAll(() => browser?.close());
+
+  /** Serves a folder with an `index.html` made for a program, and gives what the program trained. */
+  async function trainedIn(folder: string, script: string): Promise<unknown> {
+    const server = await serve(folder, `<!doctype html><script type="module" src="${script}"></script>`);
+    const page = await browser.context.newPage();
+    try {
+      await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
+      await page.waitForFunction(() => 'trained' in globalThis);
+      return await page.evaluate(() => (globalThis as unknown as { trained: Promise<unknown> }).trained);
+    } finally {
+      await page.close();
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  test('by Vite trains the golden model', async () => {
+    const outDir = join(project, 'vite');
+    const input = join(project, 'page.mjs');
+    await viteBuild({
+      root: project,
+      configFile: false,
+      logLevel: 'error',
+      worker: { format: 'es' },
+      build: { outDir, rollupOptions: { input, output: { entryFileNames: 'page.js' } } },
+    });
+    expect(await trainedIn(outDir, '/page.js')).toEqual({ sha256, threads: 2 });
+  }, 120_000);
+
+  test('by webpack trains the golden model', async () => {
+    const path = join(project, 'webpack');
+    const stats = await new Promise<webpack.Stats>((resolve, reject) => {
+      const output = { path, filename: 'page.js', publicPath: '/' };
+      const configuration = { mode: 'production' as const, context: project, entry: './page.mjs', output };
+      webpack(configuration, (error, done) => (done === undefined ? reject(error) : resolve(done)));
+    });
+    expect(stats.compilation.errors.map(({ message }) => message)).toEqual([]);
+    expect(await trainedIn(path, '/page.js')).toEqual({ sha256, threads: 2 });
+  }, 120_000);
+
+  test('by esbuild trains the golden model: workers are entries beside the program, wasm is in a folder beside theirs', async () => {
+    const site = join(project, 'esbuild');
+    const common = { bundle: true, minify: true, format: 'esm', absWorkingDir: project } as const;
+    await esbuild.build({
+      ...common,
+      splitting: true,
+      outdir: join(site, 'assets'),
+      entryPoints: {
+        page: 'page.mjs',
+        'engine-web': 'wakesleep/engine-web.js',
+        'worker-web': 'wakesleep/worker-web.js',
+      },
+    });
+    await esbuild.build({
+      absWorkingDir: project,
+      loader: { '.wasm': 'copy' },
+      outdir: join(site, 'wasm'),
+      entryPoints: { st: 'wakesleep/st.wasm', mt: 'wakesleep/mt.wasm' },
+    });
+    expect(await trainedIn(site, '/assets/page.js')).toEqual({ sha256, threads: 2 });
+  }, 120_000);
+
+  test('of the core is no larger than it may be', async () => {
+    const contents = "import { load, rbm } from 'wakesleep'; console.log(load, rbm);";
+    const { outputFiles } = await esbuild.build({
+      stdin: { contents, resolveDir: project },
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      platform: 'browser',
+      write: false,
+    });
+    expect(gzipSync(outputFiles[0]!.contents, { level: 9 }).length).toBeLessThan(MAX_GZIPPED_BUNDLE);
+  });
+});
+
+const TYPES: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
+
+function serve(folder: string, index: string): Promise<Server> {
+  const server = createServer(({ url = '/' }, response) => {
+    const { pathname } = new URL(url, 'http://localhost');
+    try {
+      const body = pathname === '/' ? index : readFileSync(join(folder, pathname));
+      const type = pathname === '/' ? 'text/html' : (TYPES[extname(pathname)] ?? 'application/octet-stream');
+      response.writeHead(200, { 'Content-Type': type, ...ISOLATION }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve(server));
+  });
+}

@@ -107,7 +107,7 @@ describe('at each operation on files', () => {
       expect(await wakesleep([...args, '--resume']), `operation ${operation}`).toMatchObject({ status: 0 });
       expect(outcome(out), `operation ${operation}`).toEqual(wanted);
     });
-  }, 240_000);
+  }, 480_000);
 
   it('no room from there on: a sentence, nothing half-written, and it goes on when there is room', async () => {
     await forEachNumber(operations, async (operation) => {
@@ -134,7 +134,7 @@ describe('at each operation on files', () => {
       expect(await wakesleep([...args, '--resume']), what).toMatchObject({ status: 0 });
       expect(outcome(out), what).toEqual(wanted);
     });
-  }, 240_000);
+  }, 480_000);
 });
 
 describe('interrupted', () => {

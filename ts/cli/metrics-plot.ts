@@ -39,7 +39,11 @@ export function metricsPanels(records: readonly TrainingRecord[]): LinePanel[] {
   const phases = [...new Set(records.map(({ phase }) => phase))].map((phase) => {
     return records.filter((record) => record.phase === phase);
   });
-  const panelOf = (y: Axis, series: readonly Series[]): LinePanel => ({ x: { label: 'updates' }, y, series });
+  const panelOf = ({ label, log = false }: Axis, series: readonly Series[]): LinePanel => {
+    // A logarithmic axis would leave out what has come down to 0.
+    const isAbove = series.every(({ points }) => points.every(([, value]) => value > 0));
+    return { x: { label: 'updates' }, y: { label, log: log && isAbove }, series };
+  };
   const panels = (Object.keys(drawnMeasures) as DrawnMeasure[]).map((measure) => {
     const lines = phases.map((own) => ({ name: own[0]!.layer, points: pointsOf(own, measure) }));
     const series = lines.filter(({ points }) => points.some(([, value]) => value !== 0));

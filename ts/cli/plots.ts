@@ -66,7 +66,8 @@ const COLOURS = [
   '#8c5f43',
   '#6b7280',
 ];
-const dashOf = (index: number) => (index < COLOURS.length ? null : '5 3');
+/** The dashes of a line by its place; null where it has none. */
+export const dashOf = (index: number) => (index < COLOURS.length ? null : '5 3');
 /** The colour of a line by its place. */
 export const colourOf = (index: number) => COLOURS[index % COLOURS.length]!;
 
@@ -220,7 +221,12 @@ function isDrawn(value: number, { log }: Axis): boolean {
 function axisOptions({ label, log }: Axis, direction: 'x' | 'y'): Plot.ScaleOptions {
   const anchor = direction === 'x' ? 'center' : 'top';
   const common = { label, grid: true, labelArrow: 'none', labelAnchor: anchor, nice: direction === 'y' } as const;
-  return log === true ? { ...common, type: 'log', tickFormat: oneTwoFive } : common;
+  return log === true ? { ...common, type: 'log', tickFormat: oneTwoFive } : { ...common, tickFormat: plain };
+}
+
+/** A tick in as few digits as tell it from its neighbours: Plot writes the one tick of a constant as `0.100000`. */
+function plain(value: number): string {
+  return value.toLocaleString('en-US', { maximumSignificantDigits: 6 }).replace('-', '−');
 }
 
 /** Names the ticks at 1, 2 and 5 times a power of ten, and as plain numbers: Plot writes 0.1 as `100m`. */

@@ -7,7 +7,7 @@
 import type { TrainingRecord } from '../learn/training.js';
 import { metricsPanels } from './metrics-plot.js';
 import { duration, withThousands } from './output.js';
-import { colourOf, smallPlot } from './plots.js';
+import { colourOf, dashOf, smallPlot } from './plots.js';
 import { type RunDescription, resultNames } from './run-folder.js';
 
 /** One picture of a run by its file's name. */
@@ -154,7 +154,10 @@ function number(value: number): string {
 async function curves(records: readonly TrainingRecord[]): Promise<string> {
   const panels = metricsPanels(records);
   const names = [...new Set(panels.flatMap(({ series }) => series.map(({ name }) => name)))];
-  const keys = names.map((name, place) => `<li><i style="background:${colourOf(place)}"></i>${escaped(name)}</li>`);
+  const keys = names.map(
+    (name, place) =>
+      `<li><i style="border-color:${colourOf(place)};border-style:${dashOf(place) === null ? 'solid' : 'dashed'}"></i>${escaped(name)}</li>`,
+  );
   const plots = await Promise.all(panels.map((panel) => smallPlot(panel, names)));
   return `<ul class="legend">${keys.join('')}</ul>\n<div class="curves">\n${plots.join('\n')}\n</div>`;
 }
@@ -176,11 +179,22 @@ function lastRecords(records: readonly TrainingRecord[]): string {
 // ---- Pictures ----
 
 function figure({ name, bytes }: Picture): string {
-  const type = typeof bytes === 'string' ? 'image/svg+xml' : 'image/png';
-  const base64 = Buffer.from(bytes as Uint8Array).toString('base64');
   const caption = escaped(captions[name] ?? name);
-  const image = `<img src="data:${type};base64,${base64}" alt="${caption}"${type === 'image/png' ? ' class="pixels"' : ''}>`;
-  return `<figure>${image}<figcaption>${caption}</figcaption></figure>`;
+  const base64 = Buffer.from(bytes as Uint8Array).toString('base64');
+  const image =
+    typeof bytes === 'string'
+      ? `src="data:image/svg+xml;base64,${base64}"`
+      : `src="data:image/png;base64,${base64}" class="pixels" width="${shownWidth(bytes)}"`;
+  return `<figure><img ${image} alt="${caption}"><figcaption>${caption}</figcaption></figure>`;
+}
+
+/** Small pictures are shown as many times as large as makes them easy to see. */
+const EASY_WIDTH = 300;
+
+/** The width of a PNG on the page: its own, which its header says, or a multiple of that. */
+function shownWidth(png: Uint8Array): number {
+  const width = new DataView(png.buffer, png.byteOffset).getUint32(16);
+  return width * Math.max(1, Math.floor(EASY_WIDTH / width));
 }
 
 // ---- Origin ----
@@ -232,7 +246,7 @@ td { padding: 3px 24px 3px 0; overflow-wrap: anywhere; }
 .wide { margin-top: 16px; }
 .wide td:not(:first-child), .wide th:not(:first-child) { text-align: right; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 0 0 8px; padding: 0; }
-.legend i { display: inline-block; width: 14px; height: 4px; border-radius: 2px; margin-right: 6px; vertical-align: middle; }
+.legend i { display: inline-block; width: 18px; border-width: 3px 0 0; margin-right: 6px; vertical-align: middle; }
 .curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 430px), 1fr)); gap: 18px 24px; }
 .curves svg { max-width: 100%; height: auto; font-size: 11px; }
 .pictures { display: flex; flex-wrap: wrap; gap: 24px; align-items: flex-start; }

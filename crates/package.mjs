@@ -27,7 +27,7 @@ export async function writePackageFiles() {
 
 async function configurationSchema() {
   const { configurationJsonSchema } = await import(pathToFileURL(join(DIST, 'config.js')).href);
-  return `${JSON.stringify(configurationJsonSchema(), null, 2)}\n`;
+  return `${JSON.stringify(configurationJsonSchema())}\n`;
 }
 
 function inlineArtefact() {

@@ -528,7 +528,7 @@ export function configurationJsonSchema(): object {
     $schema: z.string().optional().describe('Where this schema is, for editors; not a part of the run.'),
   };
   const file = z.union([configurationShape.extend(named).meta(ORIGIN), studySchema.extend(named)]);
-  return z.toJSONSchema(file.meta({ title: 'Configuration of wakesleep' }), { io: 'input' });
+  return z.toJSONSchema(file.meta({ title: 'Configuration of wakesleep' }), { io: 'input', reused: 'ref' });
 }
 
 // ---- Reading ----

@@ -19,11 +19,11 @@ import { install, type Packed, pack, ROOT, run } from './project.js';
 
 const { sha256 } = JSON.parse(readFileSync('test/golden/digits-tiny.json', 'utf8')) as { sha256: string };
 
-/** What the package may take: of the wire, and on a disk. */
-const MAX_PACKED_BYTES = 1_300_000;
+/** What the package may take, packed and on a disk: four artefacts, and one of them again as text (`wakesleep/inline`). */
+const MAX_PACKED_BYTES = 1_400_000;
 const MAX_UNPACKED_BYTES = 4_500_000;
 /** What `import { load, rbm } from 'wakesleep'` may add to a program, minified and compressed, beside the wasm. */
-const MAX_GZIPPED_BUNDLE = 90_000;
+const MAX_GZIPPED_BUNDLE = 95_000;
 
 let packed: Packed;
 let project: string;
@@ -48,8 +48,7 @@ describe('the tarball', () => {
 
   test('pleases publint and arethetypeswrong', async () => {
     const { messages } = await publint({ pkgDir: ROOT, strict: true });
-    // The field `browser` keeps Node's launchers out of bundles; `imports` would do so too, but not in pages without a bundler.
-    expect(messages.filter(({ code }) => code !== 'USE_EXPORTS_OR_IMPORTS_BROWSER')).toEqual([]);
+    expect(messages).toEqual([]);
     const attw = join(ROOT, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js');
     // Node that can be used at all (20.19) can require modules, and resolution older than Node 12 knows no `exports`.
     const rules = ['--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm'];

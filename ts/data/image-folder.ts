@@ -34,8 +34,14 @@ export function readImages(files: Iterable<NamedFile>, where: string, options: I
 
 /** Pictures from a folder of this machine's; as `readImages`, but only one file at a time is in memory. Throws `DATA_MISSING` too. */
 export async function readImageFolder(folder: string, options: ImageFolderOptions = {}): Promise<Pictures> {
-  const { readdir, readFile } = await import('node:fs/promises');
-  const { join } = await import('node:path');
+  // Asked for, not imported: bundlers for browsers would look for these modules.
+  const builtin = globalThis.process?.getBuiltinModule;
+  if (builtin === undefined) {
+    const message = `${folder} cannot be read: this host has no folders. Use \`readImages()\` with the files' bytes.`;
+    throw new WakesleepError('DATA_MISSING', message, { where: folder });
+  }
+  const { readdir, readFile } = builtin('node:fs/promises');
+  const { join } = builtin('node:path');
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     const inside = await Promise.all(

@@ -4,7 +4,7 @@
  *
  * 1. Format and lint (Biome, rustfmt, clippy).
  * 2. Rust tests of the kernels and of the pool, natively; they also write the native digests.
- * 3. The build, and the types of the tests.
+ * 3. The build, the documentation (every public name has a text, every link leads somewhere), the types of the tests.
  * 4. All TypeScript tests on this Node; those of runtime, digests and determinism again on the other Node versions.
  */
 import { spawnSync } from 'node:child_process';
@@ -35,6 +35,7 @@ function main() {
     ['Rust tests', () => rustTests(['test', '--workspace', '--quiet'])],
     ['Rust tests of the pool', () => rustTests(['test', '-p', 'wakesleep-wasm', '--features', 'threads', '--quiet'])],
     ['build', () => node([join(ROOT, 'crates', 'build.mjs')])],
+    ['documentation', () => node([join(MODULES, 'typedoc', 'bin', 'typedoc'), '--logLevel', 'Warn'])],
     ['types of the tests', () => node([join(MODULES, 'typescript', 'bin', 'tsc'), '-p', 'test/tsconfig.json'])],
     [
       `tests of the runtime on Node ${process.versions.node}`,

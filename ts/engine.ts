@@ -23,6 +23,7 @@ export interface CreateOptions {
   readonly weightScale?: number | null;
 }
 
+/** The kernels in a memory of their own, on this thread and its workers. Data sets and models belong to one engine. */
 export class Engine {
   /** @internal */
   constructor(
@@ -112,6 +113,7 @@ export class Engine {
     this.runtime.close();
   }
 
+  /** As `close()`, for `using engine = await load()`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -8,8 +8,27 @@ export { untie } from './combine/untie.js';
 export { type AmatOptions, readAmat } from './data/amat.js';
 export { type CifarOptions, readCifar } from './data/cifar.js';
 export { type CsvOptions, readCsv } from './data/csv.js';
-export { Dataset, type DatasetOptions, type SplitOptions, type SubsetOptions } from './data/dataset.js';
-export { type IdxArray, type IdxImages, readIdx, readIdxImages, readIdxLabels } from './data/idx.js';
+export {
+  type DataIdentity,
+  Dataset,
+  type DatasetOptions,
+  type SplitOptions,
+  type SubsetOptions,
+} from './data/dataset.js';
+export {
+  type DigitsTiny,
+  type DigitsTinySplit,
+  digitsTiny,
+} from './data/digits-tiny.js';
+export {
+  type IdxArray,
+  type IdxImages,
+  type IdxType,
+  type ImagesWanted,
+  readIdx,
+  readIdxImages,
+  readIdxLabels,
+} from './data/idx.js';
 export { type ImageFolderOptions, type NamedFile, readImageFolder, readImages } from './data/image-folder.js';
 export { denseRows, type LibsvmOptions, readLibsvm, type SparseRows } from './data/libsvm.js';
 export { type MatArray, readMat } from './data/mat.js';
@@ -24,13 +43,21 @@ export {
 } from './data/structured-noise.js';
 export type { Labels, Table } from './data/table.js';
 export { type CreateOptions, Engine, load } from './engine.js';
-export { type ErrorCode, WakesleepError } from './errors.js';
+export { type ErrorCode, type ErrorDetails, WakesleepError } from './errors.js';
 export type { ForeignNames, ForeignTensor } from './files/foreign.js';
-export { writeNpy } from './files/npy.js';
+export { type NpyValues, writeNpy } from './files/npy.js';
 export { type NumpyArray, readNpy, readNpz } from './files/npz.js';
 export { type GreyRange, type PngGrid, pngGrid } from './files/png.js';
 export { type Picture, readPng } from './files/png-reader.js';
-export { readSafetensors, writeSafetensors } from './files/safetensors.js';
+export {
+  readSafetensors,
+  type SafetensorsContents,
+  type TensorRead,
+  type TensorToWrite,
+  type TensorType,
+  type TensorValues,
+  writeSafetensors,
+} from './files/safetensors.js';
 export {
   boltzmannMachine,
   deepBeliefNet,
@@ -63,13 +90,16 @@ export type {
   RecognitionPosterior,
   RecognitionPosteriorOptions,
 } from './infer/posterior.js';
+export type { Moves } from './infer/row-net.js';
 export type { SampleOptions } from './infer/sample.js';
+export type { Passing } from './infer/source.js';
 export type { Algorithm } from './learn/algorithm.js';
 export {
   type Backpropagation,
   type BackpropagationOptions,
   backpropagation,
 } from './learn/backpropagation.js';
+export type { BeliefOptions } from './learn/belief-options.js';
 export {
   type BoltzmannLearning,
   type BoltzmannLearningOptions,
@@ -104,6 +134,7 @@ export {
 export { type Greedy, type GreedyPhase, greedy } from './learn/greedy.js';
 export type { MachineTrainer } from './learn/machine-trainers.js';
 export { type MonteCarloEM, type MonteCarloEMOptions, monteCarloEM } from './learn/monte-carlo-em.js';
+export type { Dropout } from './learn/network-gradient.js';
 export {
   type ParallelTempering,
   type ParallelTemperingOptions,
@@ -115,13 +146,14 @@ export {
   persistentContrastiveDivergence,
 } from './learn/persistent.js';
 export {
+  type RecognitionPhase,
   type ReweightedWakeSleep,
   type ReweightedWakeSleepOptions,
   reweightedWakeSleep,
 } from './learn/reweighted-wake-sleep.js';
 export type { Monitor, Run, TrainOptions } from './learn/run.js';
 export type { Schedule } from './learn/schedule.js';
-export type { CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/trainer-options.js';
+export type { CommonOption, CompleteTrainerOptions, Optimiser, TrainerOptions } from './learn/trainer-options.js';
 export type { Progress, TrainingRecord } from './learn/training.js';
 export { type UpDown, type UpDownOptions, upDown } from './learn/up-down.js';
 export { type VariationalEM, type VariationalEMOptions, variationalEM } from './learn/variational-em.js';
@@ -136,8 +168,8 @@ export {
 export { greedyBound } from './likelihood/greedy-bound.js';
 export type { ImportanceEstimate, ImportanceOptions } from './likelihood/importance.js';
 export type { PseudoOptions } from './likelihood/pseudo.js';
-export type { BoundOptions, Model, Parameter, Rows } from './model.js';
-export type { LoadOptions } from './runtime/load.js';
+export type { BoundOptions, Model, Parameter, ParameterView, Rows } from './model.js';
+export type { Artefact, LoadOptions, WasmSource, WasmSources } from './runtime/load.js';
 export type { RuntimeInfo } from './runtime/runtime.js';
 export { type BernoulliUnits, bernoulli } from './units/bernoulli.js';
 export { type BinomialUnits, binomial } from './units/binomial.js';

@@ -65,6 +65,13 @@ export interface BoundOptions extends FactorialPosteriorOptions {
   readonly seed?: number;
 }
 
+/** The numbers of a parameter where they are. */
+export interface ParameterView {
+  readonly values: Float32Array;
+  /** The index in `values` of a number: of weights by upper and lower unit, of a vector by unit. */
+  at(row: number, column?: number): number;
+}
+
 /** One named tensor of a model. */
 export interface Parameter {
   readonly name: string;
@@ -78,9 +85,10 @@ export interface Parameter {
    * The numbers themselves, without a copy, until the next call that may grow the memory: a vector as it is, weights in
    * panels of 16 upper units. `at(upper, lower)` (or `at(unit)`) is a number's place.
    */
-  view(): { readonly values: Float32Array; at(row: number, column?: number): number };
+  view(): ParameterView;
 }
 
+/** A graph with its parameters in the engine's memory; `create()` and `open()` of an engine make them. */
 export class Model {
   /** @internal */
   readonly parameters: Parameters;

@@ -27,6 +27,9 @@ export interface DigitsTiny {
   /** `[rows]`, 0 to 9. */
   readonly labels: Uint8Array<ArrayBuffer>;
   readonly rows: number;
+  /** Pixels of a picture: 144. */
+  readonly columns: number;
+  readonly classes: number;
 }
 
 type Point = readonly [x: number, y: number];
@@ -70,7 +73,7 @@ export function digitsTiny(split: DigitsTinySplit): DigitsTiny {
       between,
     );
   }
-  return { images, labels, rows };
+  return { images, labels, rows, columns: pixels, classes: DIGITS_TINY_CLASSES };
 }
 
 /** A stroke's points in pixels of the picture, jittered, scaled, slanted and shifted. */

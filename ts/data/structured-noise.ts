@@ -17,6 +17,7 @@ import { withScratch } from '../runtime/allocation.js';
 import type { Dataset } from './dataset.js';
 
 const kinds = ['lines', 'blobs', 'border', 'pixels'] as const;
+/** What is put over a picture: lines, blobs, a border, or stray pixels. */
 export type StructuredNoiseKind = (typeof kinds)[number];
 
 /** What `withStructuredNoise()` takes. */

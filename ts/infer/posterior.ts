@@ -61,6 +61,7 @@ export interface RecognitionPosteriorOptions {
   readonly method: 'recognition';
 }
 
+/** What `posterior()` takes: a method, and what that method needs. */
 export type PosteriorOptions =
   | ExactPosteriorOptions
   | GibbsPosteriorOptions

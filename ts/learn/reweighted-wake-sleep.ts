@@ -20,7 +20,7 @@ import { commonOptionNames, MAX_BATCH_ROWS } from './trainer-options.js';
 import type { Training, TrainingLoop } from './training.js';
 
 /** Where the recognition net learns from. */
-type RecognitionPhase = 'both' | 'wake' | 'sleep';
+export type RecognitionPhase = 'both' | 'wake' | 'sleep';
 
 /** What `reweightedWakeSleep()` takes; everything has a default. */
 export interface ReweightedWakeSleepOptions extends BeliefOptions {

@@ -18,6 +18,7 @@ import type { Progress, Training, TrainingLoop, TrainingRecord } from './trainin
 
 /** What can be measured at every record. */
 export const monitors = ['logLikelihood'] as const;
+/** What can be measured at every record. */
 export type Monitor = (typeof monitors)[number];
 
 /** What a run may be given beside data and algorithm. */
@@ -128,6 +129,7 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
     return writeCheckpoint(this.model, this.algorithm, this.identity, this.training.progress, this.tensors());
   }
 
+  /** Trains, keeping the thread, and yields a record now and then; throws `ABORTED`, `NOT_FINITE`, `DIVERGED`. */
   *[Symbol.iterator](): Generator<TrainingRecord, void, void> {
     try {
       for (;;) {
@@ -143,6 +145,7 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
     }
   }
 
+  /** Trains, giving up the thread at least every 16 ms; yields and throws as the other loop does. */
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainingRecord, void, void> {
     try {
       const pause = slices();

@@ -17,6 +17,7 @@ import { VERSION } from './version.js';
 /** Where an artefact's wasm comes from. A module for hosts that refuse to compile bytes. */
 export type WasmSource = WebAssembly.Module | URL | ArrayBuffer | ArrayBufferView;
 
+/** What `load()` takes; everything has a default. */
 export interface LoadOptions {
   /** Threads that compute, the calling one included: 1 to 64, or `'auto'` (the default) for what the host grants. */
   readonly threads?: 'auto' | number;
@@ -34,6 +35,7 @@ export interface LoadOptions {
 /** The artefacts. The relaxed ones round a product and a sum once where the host does, and differ in nothing else. */
 const ARTEFACTS = ['st', 'mt', 'st-relaxed', 'mt-relaxed'] as const;
 
+/** The name of an artefact; what each is for is with `LoadOptions.artefact`. */
 export type Artefact = (typeof ARTEFACTS)[number];
 
 /** A source for each artefact that is not to come from the files of this package. */

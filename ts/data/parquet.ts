@@ -1,6 +1,9 @@
 /**
  * Reads the columns of numbers of a Parquet file with `hyparquet`, an optional package: `npm install hyparquet`. Pages may be plain,
  * or compressed with Snappy or gzip. A row group at a time is decoded, and must have as many rows as the file says.
+ *
+ * Only for files that you trust: `hyparquet` 1.33 takes a page's word for how often a value is repeated, so that a damaged one may keep it
+ * busy for minutes, where the other loaders refuse at once.
  */
 import { WakesleepError } from '../errors.js';
 import { describeValue, refuseUnknown } from '../options.js';

@@ -224,6 +224,9 @@ describe('errors', () => {
       code: 'OPTION_INVALID',
       where: 'load.threads',
     });
+    const noWasm = { threads: 1, artefact: 'st', wasm: { st: Uint8Array.of(1, 2) } } as const;
+    await expect(load(noWasm)).rejects.toMatchObject({ name: 'CompileError' });
+    await expect(loadInWorker(noWasm)).rejects.toMatchObject({ name: 'CompileError' });
     await expect(load({ threads: 65 })).rejects.toMatchObject({ code: 'OPTION_INVALID', where: 'load.threads' });
   });
 });

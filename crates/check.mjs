@@ -4,7 +4,7 @@
  *
  * 1. Format and lint (Biome, rustfmt, clippy).
  * 2. Rust tests of the kernels and of the pool, natively; they also write the native digests.
- * 3. The build, the documentation (every public name has a text, every link leads somewhere), the types of the tests.
+ * 3. The build, the documentation (every public name has a text, every link leads somewhere), the types of tests and page.
  * 4. All TypeScript tests on this Node; those of runtime, digests and determinism again on the other Node versions.
  */
 import { spawnSync } from 'node:child_process';
@@ -18,6 +18,10 @@ const MODULES = join(ROOT, 'node_modules');
 
 /** What depends on the engine's host. */
 const HOST_TESTS = ['test/runtime', 'test/digests', 'test/hosts', 'test/remote', 'test/exactness/determinism'];
+
+/** What needs the cores for itself: how long a page is busy shows little beside other tests. */
+const ALONE = ['test/runtime', 'test/browser/demo.test.ts'];
+const ALONE_PATTERNS = ['test/runtime/**', 'test/browser/demo.test.ts'];
 
 function main() {
   mkdirSync(TARGET, { recursive: true });
@@ -36,12 +40,22 @@ function main() {
     ['Rust tests of the pool', () => rustTests(['test', '-p', 'wakesleep-wasm', '--features', 'threads', '--quiet'])],
     ['build', () => node([join(ROOT, 'crates', 'build.mjs')])],
     ['documentation', () => node([join(MODULES, 'typedoc', 'bin', 'typedoc'), '--logLevel', 'Warn'])],
-    ['types of the tests', () => node([join(MODULES, 'typescript', 'bin', 'tsc'), '-p', 'test/tsconfig.json'])],
+    ...['test', 'ts/demo'].map((folder) => [
+      `types of ${folder}`,
+      () => node([join(MODULES, 'typescript', 'bin', 'tsc'), '-p', `${folder}/tsconfig.json`]),
+    ]),
     [
-      `tests of the runtime on Node ${process.versions.node}`,
-      () => vitest(process.execPath, ['test/runtime', '--no-file-parallelism']),
+      `tests of the runtime and the page on Node ${process.versions.node}`,
+      () => vitest(process.execPath, [...ALONE, '--no-file-parallelism']),
     ],
-    [`tests on Node ${process.versions.node}`, () => vitest(process.execPath, ['--exclude', 'test/runtime/**'])],
+    [
+      `tests on Node ${process.versions.node}`,
+      () =>
+        vitest(
+          process.execPath,
+          ALONE_PATTERNS.flatMap((pattern) => ['--exclude', pattern]),
+        ),
+    ],
     ...TEST_NODES.map((version) => [`tests on Node ${version}`, () => vitestOn(version)]),
   ];
   for (const [name, step] of steps) {

@@ -40,6 +40,7 @@ function main() {
     ['Rust tests of the pool', () => rustTests(['test', '-p', 'wakesleep-wasm', '--features', 'threads', '--quiet'])],
     ['build', () => node([join(ROOT, 'crates', 'build.mjs')])],
     ['documentation', () => node([join(MODULES, 'typedoc', 'bin', 'typedoc'), '--logLevel', 'Warn'])],
+    ['unused code', () => node([join(MODULES, 'knip', 'bin', 'knip.js')])],
     ...['test', 'ts/demo'].map((folder) => [
       `types of ${folder}`,
       () => node([join(MODULES, 'typescript', 'bin', 'tsc'), '-p', `${folder}/tsconfig.json`]),

@@ -46,6 +46,17 @@ describe('the tarball', () => {
     expect(packed.unpackedBytes).toBeLessThan(MAX_UNPACKED_BYTES);
   });
 
+  test('brings nothing but what may be used freely, and lists it', () => {
+    const free = /^(\(?(MIT|ISC|0BSD|Apache-2\.0|BSD-[23]-Clause|Unicode-3\.0|Zlib|Unlicense)\)?( (OR|AND) )?)+$/;
+    const listed = readFileSync(join(ROOT, 'dist', 'licences.txt'), 'utf8')
+      .split('\n')
+      .filter((line) => / .*: /.test(line));
+    const names = listed.map((line) => line.split(' ')[0]);
+    expect(names).toEqual(expect.arrayContaining(['comlink', 'commander', 'zod', 'rayon', 'libm', 'wasm-bindgen']));
+    expect(listed.filter((line) => !free.test(line.split(': ')[1]!))).toEqual([]);
+    expect(packed.files).toContain('dist/licences.txt');
+  });
+
   test('pleases publint and arethetypeswrong', async () => {
     const { messages } = await publint({ pkgDir: ROOT, strict: true });
     expect(messages).toEqual([]);

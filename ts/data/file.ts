@@ -89,9 +89,6 @@ const loaders: Readonly<Record<string, Loader>> = {
 
 const PIXEL_SCALE = 1 / 255;
 
-/** The endings that say which loader reads a file. */
-export const dataEndings: readonly string[] = Object.keys(loaders);
-
 /** What reads the file of a path; undefined where its name does not say. Throws what `node:fs` throws for what is not there. */
 export async function loaderOf(path: string): Promise<((request: FileRequest) => Promise<FileRows>) | undefined> {
   const { stat } = await import('node:fs/promises');

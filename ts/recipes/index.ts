@@ -28,7 +28,7 @@ import { mnistSbn } from './mnist-sbn.js';
 import { patches, patchesRelu } from './patches.js';
 import type { Recipe } from './recipe.js';
 
-export type { Demonstration, Recipe, Shown, TrainingRecipe } from './recipe.js';
+export type { Demonstration, Recipe, TrainingRecipe } from './recipe.js';
 
 /** Every recipe, in the order in which a person meets them. */
 export const recipes: readonly Recipe[] = [

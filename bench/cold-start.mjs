@@ -4,7 +4,7 @@
  *     node bench/cold-start.mjs [--processes N] [--dry]      N defaults to 20; --dry records nothing
  *
  * In each round every participant in turn is a process of its own, held to one core by `taskset` where there is one. Medians with
- * ranges, in milliseconds, the files in the system's cache. A rival is a line in `participants`: a script that gets the folder
+ * ranges, in milliseconds, the files in the system's cache; then rows a second, in calls of one row and of 100. A rival is a line in `participants`: a script that gets the folder
  * of the model and prints what cold-start-ours.mjs does. All must give the same label. Recorded in `bench/results/`.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { bernoulli, load, network, softmax } from 'wakesleep';
+import { bernoulli, load, network, softmax, writeOnnx } from 'wakesleep';
 import { median, record, round3 } from './record.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
@@ -42,6 +42,7 @@ const ours = (entry) => (folder) => [join(HERE, 'cold-start-ours.mjs'), entry, j
 const participants = [
   ['wakesleep', ours('wakesleep')],
   ['wakesleep/inline', ours('wakesleep/inline')],
+  ['onnxruntime-web', (folder) => [join(HERE, 'rivals', 'onnx-cold-start.mjs'), join(folder, 'model.onnx')]],
   ['wakesleep/inline, bundled', (folder) => [join(folder, 'bundled.mjs'), '', join(folder, 'model.safetensors')]],
 ];
 
@@ -51,6 +52,7 @@ async function writeModel(folder) {
   const hidden = [bernoulli(500), bernoulli(500), bernoulli(2000)];
   const model = engine.create(network({ visible: bernoulli(784), hidden, label: softmax(10) }), { seed: 1 });
   writeFileSync(join(folder, 'model.safetensors'), model.toBytes());
+  writeFileSync(join(folder, 'model.onnx'), writeOnnx(model));
   engine.close();
 }
 
@@ -71,7 +73,7 @@ try {
   const labels = new Set([...runs.values()].flat().map(({ label }) => label));
   if (labels.size !== 1) throw new Error(`The labels differ: ${[...labels].join(', ')}.`);
   const rows = [...runs].map(([name, all]) => {
-    const phases = Object.keys(all[0]).filter((key) => key.endsWith('Ms'));
+    const phases = Object.keys(all[0]).filter((key) => key !== 'label');
     const summary = phases.map((phase) => {
       const times = all.map((run) => run[phase]);
       return [phase, { median: round3(median(times)), range: [Math.min(...times), Math.max(...times)].map(round3) }];

@@ -13,7 +13,7 @@ import { publint } from 'publint';
 import { build as viteBuild } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import webpack from 'webpack';
-import { TEST_NODES, testNodePath } from '../../crates/setup.mjs';
+import { TEST_NODES, testHostPath, testNodePath } from '../../crates/setup.mjs';
 import { ISOLATION, openBrowser } from '../browser/chromium.js';
 import { type Sample, samplesOf } from '../guides/samples.js';
 import { install, type Packed, pack, ROOT, run } from './project.js';
@@ -92,6 +92,13 @@ describe.each(nodes)('on Node $name', ({ path }) => {
     const command = join('node_modules', 'wakesleep', 'dist', 'cli', 'main.js');
     expect(JSON.parse(run(path, [command, 'info', '--json', '--threads', '1'], project))).toMatchObject({ threads: 1 });
   });
+});
+
+test.each([
+  ['deno', ['run', '--allow-all', '--node-modules-dir=manual']],
+  ['bun', []],
+] as const)('%s trains the golden model', (host, parameters) => {
+  expect(JSON.parse(run(testHostPath(host), [...parameters, 'esm.mjs', '2'], project))).toEqual({ sha256, threads: 2 });
 });
 
 test('the README does what it says, in a folder that has the package and nothing else', () => {

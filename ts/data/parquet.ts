@@ -164,7 +164,7 @@ function inflated(input: Uint8Array, length: number): Uint8Array {
 }
 
 function labelText(value: unknown): string {
-  return value === null || value === undefined ? '' : String(value);
+  return value === null || value === undefined || Number.isNaN(value) ? '' : String(value);
 }
 
 function numberOf(value: unknown, where: string, place: () => string): number {

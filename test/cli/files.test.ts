@@ -115,6 +115,24 @@ describe('rows in files', () => {
       2,
       expect.stringContaining('It must be a number above 0, or two with / between.'),
     ]);
+    writeFileSync(at('three.csv'), '0,1,0\n1,0,1\n1,1,2\n');
+    writeFileSync(at('minus.csv'), '0,1,-1\n1,0,0\n1,1,1\n');
+    const counted = {
+      seed: 1,
+      data: { file: at('three.csv'), testFile: at('minus.csv'), labelColumn: -1 },
+      model: {
+        type: 'network',
+        visible: { type: 'bernoulli', units: 2 },
+        hidden: [],
+        label: { type: 'softmax', size: 3 },
+      },
+      train: [{ type: 'backpropagation', epochs: 1 }],
+    };
+    writeFileSync(at('counted.json'), JSON.stringify(counted));
+    const minus = await wakesleep(['train', at('counted.json'), '--out', at('counted'), ...one]);
+    expect(minus.stderr.replaceAll(folder, '')).toContain(
+      '/minus.csv has the label "-1" in line 1, and the classes are 0, 1, 2.',
+    );
     const wrong = { seed: 1, data: { file: 'x.csv', labelColumn: true }, model: {}, train: [] };
     writeFileSync(at('wrong.json'), JSON.stringify(wrong));
     const { stderr } = await wakesleep(['train', at('wrong.json'), '--out', at('wrong')]);

@@ -5,10 +5,8 @@
  * A mutation is one of: bits flipped, bytes replaced, a stretch removed, doubled, or taken from another sample, the end cut off, a field of
  * 1 to 8 bytes set to an extreme, digits changed, a number in text made extreme. One to four of them make an input. Formats with
  * checksums (PNG) or compression get inputs too that were mutated beneath these, or nothing would come past them.
- *
- * Parquet is not among them: its parser is another package's, which takes a file's word for how often a value is repeated, so that
- * some damaged files keep it busy for minutes.
  */
+import { readFileSync } from 'node:fs';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { encode } from 'fast-png';
 import { zipSync } from 'fflate';
@@ -22,6 +20,7 @@ import {
   readNorb,
   readNpy,
   readNpz,
+  readParquet,
   readPng,
   readRows,
   readSafetensors,
@@ -206,6 +205,55 @@ function norb(magic, shape, data) {
   return joined(bytesOf(Int32Array.of(magic, shape.length, ...sides)), data);
 }
 
+/** A file of pyarrow's. */
+const parquetFixture = (name) => new Uint8Array(readFileSync(new URL(`fixtures/${name}.parquet`, import.meta.url)));
+
+/** Fields of Thrift's compact protocol: what their values are, as the type of the protocol says. */
+const thriftNumber = (type) => (value) => ({ type, bytes: varint(2 * value) });
+const [i32, i64] = [thriftNumber(5), thriftNumber(6)];
+const thriftText = (string) => ({ type: 8, bytes: joined(varint(string.length), text(string)) });
+const thriftList = (items) => {
+  const head = Uint8Array.of((15 << 4) | items[0].type);
+  return { type: 9, bytes: joined(head, varint(items.length), ...items.map(({ bytes }) => bytes)) };
+};
+const thriftStruct = (fields) => {
+  const parts = Object.entries(fields).map(([id, { type, bytes }]) =>
+    joined(Uint8Array.of(type), varint(2 * id), bytes),
+  );
+  return { type: 12, bytes: joined(...parts, Uint8Array.of(0)) };
+};
+
+function varint(value) {
+  const bytes = [];
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    bytes.push(rest < 128 ? rest : 128 + (rest % 128));
+    if (rest < 128) return Uint8Array.from(bytes);
+  }
+}
+
+/** A Parquet file of one row group whose columns of f32 are plain and not compressed, a page each. */
+function parquetFile(columns) {
+  const magic = text('PAR1');
+  const rows = Object.values(columns)[0].length;
+  const chunks = [];
+  const pages = [magic];
+  for (const [name, values] of Object.entries(columns)) {
+    const data = bytesOf(values);
+    const sizes = { 1: i32(rows), 2: i32(0), 3: i32(3), 4: i32(3) };
+    const head = thriftStruct({ 1: i32(0), 2: i32(data.length), 3: i32(data.length), 5: thriftStruct(sizes) });
+    const at = i64(pages.reduce((sum, page) => sum + page.length, 0));
+    const size = i64(head.bytes.length + data.length);
+    const meta = { 1: i32(4), 2: thriftList([i32(0)]), 3: thriftList([thriftText(name)]), 4: i32(0), 5: i64(rows) };
+    chunks.push(thriftStruct({ 2: at, 3: thriftStruct({ ...meta, 6: size, 7: size, 9: at }) }));
+    pages.push(head.bytes, data);
+  }
+  const leaves = Object.keys(columns).map((name) => thriftStruct({ 1: i32(4), 3: i32(0), 4: thriftText(name) }));
+  const root = thriftStruct({ 4: thriftText('schema'), 5: i32(leaves.length) });
+  const group = thriftStruct({ 1: thriftList(chunks), 2: i64(0), 3: i64(rows) });
+  const { bytes } = thriftStruct({ 1: i32(2), 2: thriftList([root, ...leaves]), 3: i64(rows), 4: thriftList([group]) });
+  return joined(...pages, bytes, bytesOf(Uint32Array.of(bytes.length)), magic);
+}
+
 const ramp = Uint8Array.from({ length: 96 }, (_, place) => place);
 const floats = Float32Array.from({ length: 24 }, (_, place) => place / 3 - 2);
 const table = 'width,"the ""height""",kind\n1,2.5,"rose"\n-3e-2,,iris\nNA,4,"a\nb"\n0.125,+7,rose\n';
@@ -319,6 +367,10 @@ export const targets = {
     ],
     read: (bytes) => readNorb(bytes, 'f'),
   },
+  parquet: {
+    samples: ['plain', 'snappy', 'gzip'].map(parquetFixture),
+    read: (bytes) => readParquet(bytes, 'f', { labelColumn: 'kind' }),
+  },
   rows: { samples: [text(rows)], read: readJsonRows },
   configuration: {
     samples: [text(JSON.stringify(configuration))],
@@ -352,6 +404,12 @@ export const largeSamples = {
   'mat inside zlib': () => matArray('x', 9, [1000, 2000], 2, noise(2_000_000)),
   cifar: () => noise(3073 * 600).map((byte, place) => (place % 3073 === 0 ? byte % 10 : byte)),
   norb: () => norb(0x1e3d4c55, [100, 2, 100, 100], noise(2_000_000)),
+  parquet: () =>
+    parquetFile({
+      left: Float32Array.from({ length: 200_000 }, (_, row) => row / 3),
+      right: Float32Array.from({ length: 200_000 }, (_, row) => -row),
+      kind: Float32Array.from({ length: 200_000 }, (_, row) => row % 10),
+    }),
   rows: () => text(`[${numbers(20_000, (row) => `[${numbers(20, (column) => row + column + 0.5)}]`)}]`),
   configuration: () => text(JSON.stringify(configuration, null, 20_000).slice(0, 2_000_000)),
 };

@@ -23,6 +23,8 @@ describe('sparse rows of libsvm', () => {
       classes: 2,
       classNames: ['-1', '1'],
     });
+    const other = read('+1 1:1\n-1.0 4:1\n', { classNames: sparse.classNames });
+    expect(other).toMatchObject({ labels: Uint8Array.of(1, 0), classNames: ['-1', '1'] });
     expect(denseRows(sparse)).toEqual(Float32Array.of(0.5, 0, -2, 0, 0, 0, 0, 0, 0, 0, 0, 1));
     expect(denseRows(read('3 1:255 2:1\n0 2:0'))).toEqual(Uint8Array.of(255, 1, 0, 0));
   });

@@ -47,7 +47,7 @@ describe('a Parquet file of pyarrow', () => {
       await refusalOf(() => readParquet(new Uint8Array(0), 'f')),
     ]).toEqual([
       'DATA_CORRUPT: f has "rose" in row 0 of column kind, where a number within the range of 32-bit floats is wanted.',
-      'DATA_CORRUPT: f is no sound Parquet file: parquet unsupported compression codec: ZSTD.',
+      'DATA_CORRUPT: f is no sound Parquet file: the column width is compressed by ZSTD; SNAPPY and GZIP are read.',
       'DATA_CORRUPT: f has columns of lists or structures; columns of numbers are read.',
       'OPTION_INVALID: f has no column of its own called "sort"; its columns are width, height, count, small, on, kind.',
       'OPTION_INVALID: f has no column of its own called "weight"; its columns are width, height, count, small, on, kind.',
@@ -58,5 +58,38 @@ describe('a Parquet file of pyarrow', () => {
     expect(await refusalOf(() => readParquet(flipped, 'f', { labelColumn: 'kind' }))).toMatch(
       /^DATA_CORRUPT: f is no sound/,
     );
+  });
+
+  it('whose pages say more than the rows is refused at once', async () => {
+    const changed = (name: string, at: number, ...bytes: number[]) => {
+      const file = fixture(name);
+      file.set(bytes, at);
+      return refusalOf(() => readParquet(file, 'f', { labelColumn: 'kind' }));
+    };
+    const oftenest = [0xfe, 0xff, 0xff, 0xff, 0x0f];
+    const claims = 'DATA_CORRUPT: f is no sound Parquet file: a page claims ';
+    expect([
+      // Which rows have a value, as `height` of the plain file and `width` of the gzip file have it, and numbers of a dictionary.
+      await changed('plain.parquet', 400, 6, 0, 0, 0, ...oftenest),
+      await changed('gzip.parquet', 189, ...oftenest),
+      await changed('gzip.parquet', 196, ...oftenest),
+      await changed('plain.parquet', 400, 0xff, 0xff, 0xff, 0xff),
+      // The header's own numbers: bytes, values, and both kinds of nothing.
+      await changed('plain.parquet', 354, 0xce, 0x02),
+      await changed('plain.parquet', 357, 0xfe, 0x7f),
+      await changed('plain.parquet', 361, 0x52),
+      await changed('plain.parquet', 361, 0x51),
+      await changed('plain.parquet', 361, 0x00),
+    ]).toEqual([
+      `${claims}2147483647 times one value, where there can be 40.`,
+      `${claims}2147483647 times one value, where there can be 40.`,
+      `${claims}2147483647 times one value, where there can be 34.`,
+      `${claims}4294967295 bytes of runs, where there can be 162.`,
+      `${claims}167 bytes, more than its 166 bytes can hold.`,
+      `${claims}8191 bytes, and 166 are there.`,
+      `${claims}41 values, where there can be 40.`,
+      "DATA_CORRUPT: f is no sound Parquet file: field 1 of a page's header must be a count; it is -41.",
+      'DATA_CORRUPT: f is no sound Parquet file: its pages hold 0 values of 40.',
+    ]);
   });
 });

@@ -58,6 +58,11 @@ describe('rows that come one after another', () => {
       words('rows'),
       words([[1]], { colums: 1 } as never),
       words([{ row: [1], label: 'c' }], { classNames: ['a', 'b'] }),
+      words([{ row: [1], label: Number.NaN }]),
+      words([[1]], { columns: -1 }),
+      words([[1]], { classNames: ['a', 'b', 'a'] }),
+      words([[1]], { classNames: Array.from({ length: 257 }, (_, place) => `class ${place}`) }),
+      words([[1]], { classNames: 'ab' } as never),
     ]).toEqual([
       'DATA_CORRUPT: The source of rows gives no rows.',
       'SHAPE_MISMATCH: Row 1 has 1 numbers; every row must have 2.',
@@ -73,6 +78,11 @@ describe('rows that come one after another', () => {
       'OPTION_INVALID: `readRows()` takes something that can be iterated; got "rows".',
       'OPTION_INVALID: readRows() has no option `colums`; did you mean `columns`?',
       'DATA_CORRUPT: The source of rows has the label "c" in row 0, and the classes are a, b.',
+      'DATA_CORRUPT: The source of rows gives NaN for the label of row 0, where a number or a name is wanted.',
+      'OPTION_INVALID: `columns` must be an integer from 1 to 65535; got -1.',
+      'OPTION_INVALID: `classNames` must be a list of 1 to 256 different words; got an array of 3.',
+      'OPTION_INVALID: `classNames` must be a list of 1 to 256 different words; got an array of 257.',
+      'OPTION_INVALID: `classNames` must be a list of 1 to 256 different words; got "ab".',
     ]);
     expect(await refusalOf(() => readRows(later([])))).toBe('DATA_CORRUPT: The source of rows gives no rows.');
   });

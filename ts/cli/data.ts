@@ -91,9 +91,11 @@ interface Names {
   readonly testRequest: DataRequest;
 }
 
-/** The classes of the training rows, which test rows have too. */
+/** The classes of the training rows, which test rows have too: labels that were counted off anew would be other classes. */
 function classesOf({ classNames, rows }: LoadedRows): Pick<DataRequest, 'classes' | 'classNames'> {
-  return classNames === undefined ? (rows.classes > 0 ? { classes: rows.classes } : {}) : { classNames };
+  if (classNames !== undefined) return { classNames };
+  const { classes } = rows;
+  return classes > 0 ? { classes, classNames: Array.from({ length: classes }, (_, label) => String(label)) } : {};
 }
 
 function namesOf(data: Configuration['data']): Names {

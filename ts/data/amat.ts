@@ -14,6 +14,8 @@ import { endOfWord, isBlank, Lines, readNumber, textOf, trimmed } from './text.j
 export interface AmatOptions {
   /** The number of the column of classes, from 0, or −1 for the last, the default; `null` where there is none. */
   readonly labelColumn?: number | null | undefined;
+  /** What the classes are called, in the order of their numbers, as another part of the set has them. */
+  readonly classNames?: readonly string[] | undefined;
 }
 
 const HASH = 35;
@@ -31,10 +33,10 @@ export function readAmat(given: Pieces, where: string, options: AmatOptions = {}
 
 function amatReader(where: string, options: AmatOptions): Taker<Table> {
   const given: unknown = options;
-  refuseUnknown('readAmat()', given, ['labelColumn']);
-  const { labelColumn = -1 } = options;
+  refuseUnknown('readAmat()', given, ['labelColumn', 'classNames']);
+  const { labelColumn = -1, classNames } = options;
   const values = new GrowingFloats(where);
-  const labels = new GrowingLabels(where);
+  const labels = new GrowingLabels(where, classNames);
   let [rows, width, firstLine, labelCell] = [0, 0, 0, -1];
   let size: readonly number[] | undefined;
 

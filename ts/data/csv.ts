@@ -136,6 +136,7 @@ class Cells {
     const whole = this.open === undefined ? text : `${this.open}\n${text}`;
     if (end >= to) {
       if (this.openLine === 0) this.openLine = line;
+      if (this.open === undefined) this.keepCells();
       if (whole.length > LONGEST_QUOTED) throw this.tooLong();
       this.open = whole;
       return -1;
@@ -147,6 +148,13 @@ class Cells {
     this.quoted.set(this.count, whole);
     this.addCell(end, end, line);
     return end + 1;
+  }
+
+  /** Keeps the cells so far as text: the next line may come in another piece. */
+  private keepCells(): void {
+    for (let cell = 0; cell < this.count; cell += 1) {
+      if (!this.quoted.has(cell)) this.quoted.set(cell, this.text(cell));
+    }
   }
 
   private tooLong() {

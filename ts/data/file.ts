@@ -56,7 +56,8 @@ const loaders: Readonly<Record<string, Loader>> = {
   '.amat': async (path, request) => {
     const { readAmat } = await import('./amat.js');
     const labelColumn = request.labelColumn === undefined ? -1 : columnNumber(path, request.labelColumn);
-    return ofTable(await readAmat(await streamOf(path), path, { labelColumn }), request);
+    const { classNames } = request;
+    return ofTable(await readAmat(await streamOf(path), path, { labelColumn, classNames }), request);
   },
   '.mat': async (path, request) => {
     const bytes = unpacked(await bytesOf(path), path);

@@ -6,7 +6,7 @@ import { WakesleepError } from '../errors.js';
 import { type Picture, readPng } from '../files/png-reader.js';
 import { allocatedBytes, corrupt, refuseTooLarge } from './corrupt.js';
 import type { Pictures } from './pictures.js';
-import { MAX_CLASSES, MAX_COLUMNS, NO_LABELS } from './table.js';
+import { MAX_CLASSES, MAX_COLUMNS, NO_LABELS, refuseClassNames } from './table.js';
 
 /** What `readImages` and `readImageFolder` take. */
 export interface ImageFolderOptions {
@@ -76,6 +76,7 @@ class CollectedPictures {
     private readonly where: string,
     { classNames }: ImageFolderOptions,
   ) {
+    refuseClassNames(classNames);
     if (paths.length === 0)
       throw corrupt(where, 'holds no pictures; files that end in .png are wanted, in it or in folders of classes');
     const classOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')));

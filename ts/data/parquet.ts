@@ -1,14 +1,13 @@
 /**
  * Reads the columns of numbers of a Parquet file with `hyparquet`, an optional package: `npm install hyparquet`. Pages may be plain,
- * or compressed with Snappy or gzip. A row group at a time is decoded, and must have as many rows as the file says.
- *
- * Only for files that you trust: `hyparquet` 1.33 takes a page's word for how often a value is repeated, so that a damaged one may keep it
- * busy for minutes, where the other loaders refuse at once.
+ * or compressed with Snappy or gzip. A row group at a time is decoded, and must have as many rows as the file says; that no page says
+ * otherwise is found out before (`parquet-pages.ts`), as `hyparquet` takes a page's word for how often a value is repeated.
  */
 import { WakesleepError } from '../errors.js';
 import { describeValue, refuseUnknown } from '../options.js';
 import { corrupt, refuseTooLarge } from './corrupt.js';
 import { gunzip } from './gzip.js';
+import { checkPages, type Decompress } from './parquet-pages.js';
 import { columnPlace, GrowingFloats, GrowingLabels, MAX_COLUMNS, NO_LABELS, type Table } from './table.js';
 
 /** What `readParquet` takes. */
@@ -22,6 +21,7 @@ export interface ParquetOptions {
 }
 
 type Hyparquet = typeof import('hyparquet');
+type Metadata = Awaited<ReturnType<Hyparquet['parquetMetadataAsync']>>;
 /** Values of one column in one row group. */
 type Cells = ArrayLike<unknown>;
 
@@ -32,7 +32,7 @@ type Cells = ArrayLike<unknown>;
 export async function readParquet(bytes: Uint8Array, where: string, options: ParquetOptions = {}): Promise<Table> {
   const given: unknown = options;
   refuseUnknown('readParquet()', given, ['columns', 'labelColumn', 'classNames']);
-  const { asyncBuffer, parquetMetadataAsync, parquetRead } = await library(bytes);
+  const { asyncBuffer, parquetMetadataAsync, parquetRead, snappyUncompress } = await library(bytes);
   const readOrRefuse = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -47,8 +47,11 @@ export async function readParquet(bytes: Uint8Array, where: string, options: Par
   const values = new GrowingFloats(where);
   const labels = new GrowingLabels(where, options.classNames);
   let rows = 0;
-  for (const groupRows of groups) {
-    const columns = await readOrRefuse(() => readGroup(parquetRead, asyncBuffer, metadata, names, rows, groupRows));
+  for (const [group, groupRows] of groups.entries()) {
+    const columns = await readOrRefuse(() => {
+      checkGroup(bytes, metadata, group, names, snappyUncompress);
+      return readGroup(parquetRead, asyncBuffer, metadata, names, rows, groupRows);
+    });
     columns.forEach((cells, column) => {
       if (cells.length === groupRows) return;
       throw corrupt(
@@ -91,11 +94,7 @@ async function library(bytes: Uint8Array) {
 }
 
 /** Which columns are read, which of them has labels, and the rows of each group; throws `DATA_CORRUPT`, `OPTION_INVALID`. */
-function layoutOf(
-  metadata: Awaited<ReturnType<Hyparquet['parquetMetadataAsync']>>,
-  options: ParquetOptions,
-  where: string,
-) {
+function layoutOf(metadata: Metadata, options: ParquetOptions, where: string) {
   const [root, ...leaves] = metadata.schema;
   const flat = leaves.filter(({ num_children, repetition_type }) => !num_children && repetition_type !== 'REPEATED');
   if (flat.length !== leaves.length || flat.length !== root?.num_children) {
@@ -120,11 +119,48 @@ function layoutOf(
   return { names, labelCell, groups };
 }
 
+/** Throws for columns of a group whose pages are not as its metadata say. */
+function checkGroup(
+  bytes: Uint8Array,
+  { schema, row_groups }: Metadata,
+  group: number,
+  names: readonly string[],
+  snappyUncompress: Hyparquet['snappyUncompress'],
+): void {
+  const { columns, num_rows } = row_groups[group]!;
+  const unsnapped: Decompress = (page, length) => {
+    const whole = new Uint8Array(length);
+    snappyUncompress(page, whole);
+    return whole;
+  };
+  const decompress: Readonly<Record<string, Decompress>> = { SNAPPY: unsnapped, GZIP: inflated };
+  for (const { meta_data: chunk } of columns) {
+    const name = chunk?.path_in_schema[0];
+    if (chunk === undefined || name === undefined || !names.includes(name)) continue;
+    const isCompressed = chunk.codec !== 'UNCOMPRESSED';
+    const opened = decompress[chunk.codec];
+    if (isCompressed && opened === undefined) {
+      throw new Error(`the column ${name} is compressed by ${chunk.codec}; SNAPPY and GZIP are read`);
+    }
+    const begin = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
+    const end = begin + Number(chunk.total_compressed_size);
+    if (!(begin >= 0 && begin <= end && end <= bytes.length)) {
+      throw new Error(`the column ${name} is said to be at bytes ${begin} to ${end} of ${bytes.length}`);
+    }
+    if (chunk.num_values !== num_rows) {
+      throw new Error(`the column ${name} is said to have ${chunk.num_values} values for ${num_rows} rows`);
+    }
+    const isOptional = schema.find((leaf) => leaf.name === name && leaf.type)?.repetition_type !== 'REQUIRED';
+    const column = { type: chunk.type, isCompressed, isOptional, rows: Number(num_rows) };
+    checkPages(bytes.subarray(begin, end), column, opened ?? ((page) => page));
+  }
+}
+
 /** The columns of the group that begins at a row. */
 async function readGroup(
   parquetRead: Hyparquet['parquetRead'],
   file: { readonly byteLength: number; slice(start: number, end?: number): ArrayBuffer },
-  metadata: Awaited<ReturnType<Hyparquet['parquetMetadataAsync']>>,
+  metadata: Metadata,
   names: readonly string[],
   rowStart: number,
   groupRows: number,
@@ -160,11 +196,12 @@ function inflated(input: Uint8Array, length: number): Uint8Array {
     page.set(piece, filled);
     filled += piece.length;
   });
+  if (filled < length) throw corrupt(where, `holds ${filled} bytes, and its header says ${length}`);
   return page;
 }
 
 function labelText(value: unknown): string {
-  return value === null || value === undefined ? '' : String(value);
+  return value === null || value === undefined || Number.isNaN(value) ? '' : String(value);
 }
 
 function numberOf(value: unknown, where: string, place: () => string): number {

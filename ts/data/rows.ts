@@ -4,7 +4,7 @@
  * NaN is missing.
  */
 import { WakesleepError } from '../errors.js';
-import { describeValue, isPlainObject, refuseUnknown } from '../options.js';
+import { describeValue, integer, isPlainObject, refuseUnknown } from '../options.js';
 import { GrowingFloats, GrowingLabels, MAX_COLUMNS, NO_LABELS, type Table } from './table.js';
 
 /** Numbers of a row; `null`, `undefined` and NaN for those that are missing. */
@@ -29,6 +29,8 @@ export function readRows(rows: AsyncIterable<Row>, options?: RowsOptions): Promi
 export function readRows(rows: Iterable<Row> | AsyncIterable<Row>, options: RowsOptions = {}): Table | Promise<Table> {
   const given: unknown = options;
   refuseUnknown('readRows()', given, ['columns', 'classNames']);
+  const { columns } = options;
+  if (columns !== undefined) integer('readRows()', 'columns', columns, { atLeast: 1, atMost: MAX_COLUMNS });
   const gathered = new GatheredRows(options);
   const isObject = typeof rows === 'object' && rows !== null;
   if (isObject && Symbol.asyncIterator in rows) return gatherFrom(rows, gathered);
@@ -82,7 +84,7 @@ class GatheredRows {
     }
     for (let column = 0; column < length; column += 1) this.values.add(numberOf(numbers[column], rows, column));
     if (this.isLabelled) {
-      if (typeof label !== 'string' && typeof label !== 'number') {
+      if (typeof label !== 'string' && !Number.isFinite(label)) {
         throw notGiven(
           `gives ${describeValue(label)} for the label of row ${rows}, where a number or a name is wanted`,
         );

@@ -94,6 +94,7 @@ export class GrowingLabels {
     /** What the classes are called, where another set has said it; labels that are none of these are refused. */
     private readonly wanted?: readonly string[],
   ) {
+    refuseClassNames(wanted);
     wanted?.forEach((name, place) => {
       this.numbers.set(name, place);
     });
@@ -101,7 +102,7 @@ export class GrowingLabels {
 
   /** `place` says where the label stands (`line 3`). Throws `DATA_CORRUPT`. */
   add(label: string, place: () => string): void {
-    let number = this.numbers.get(label);
+    let number = this.numbers.get(label) ?? this.wantedNumber(label);
     if (number === undefined) {
       if (label === '') throw corrupt(this.where, `has no label in ${place()}`);
       if (this.wanted !== undefined) {
@@ -123,6 +124,12 @@ export class GrowingLabels {
     this.filled += 1;
   }
 
+  /** The class of a number that is written in another way than its name: +1 or 1.0 is 1. */
+  private wantedNumber(label: string): number | undefined {
+    const value = this.wanted === undefined ? Number.NaN : numberOf(label);
+    return Number.isNaN(value) ? undefined : this.numbers.get(String(value));
+  }
+
   /** Throws `DATA_CORRUPT` where there are too many classes. */
   finish(): Labels {
     const own = this.bytes.subarray(0, this.filled);
@@ -141,6 +148,16 @@ export class GrowingLabels {
     const classOf = texts.map((_, place) => names.indexOf(keyOf(place)));
     return { labels: own.map((number) => classOf[number]!), classes: names.length, classNames: names };
   }
+}
+
+/** Refuses names of classes that are no list of as many different words as a label can tell apart; throws `OPTION_INVALID`. */
+export function refuseClassNames(given: unknown): void {
+  if (given === undefined) return;
+  const isList = Array.isArray(given) && given.length > 0 && given.length <= MAX_CLASSES;
+  if (isList && given.every((name) => typeof name === 'string') && new Set(given).size === given.length) return;
+  const wanted = `a list of 1 to ${MAX_CLASSES} different words`;
+  const message = `\`classNames\` must be ${wanted}; got ${describeValue(given)}.`;
+  throw new WakesleepError('OPTION_INVALID', message, { given, wanted, where: 'classNames' });
 }
 
 /** How many texts are told apart; a class may be written in more than one way (3 and 3.0), which is rare. */

@@ -107,6 +107,18 @@ describe('a run', () => {
     expect(Math.min(...stops)).toBeLessThan(3000);
   });
 
+  it('is aborted for any reason, and told in words of one that cannot be sent', async () => {
+    const model = await remote.engine.create(graph, { seed: 4 });
+    const early = await model.train(remote.data, training(3), { signal: AbortSignal.abort(new Event('click')) });
+    expect(await refusal(exhaust(early))).toMatchObject({ code: 'ABORTED', cause: 'an instance of Event' });
+    const abort = new AbortController();
+    const run = await model.train(remote.data, training(1_000_000), { signal: abort.signal });
+    const refused = refusal(exhaust(run));
+    abort.abort(() => {});
+    expect(await refused).toMatchObject({ code: 'ABORTED', cause: 'a function' });
+    await model.free();
+  });
+
   it('does not begin with a signal that is aborted already', async () => {
     const model = await remote.engine.create(graph, { seed: 4 });
     const run = await model.train(remote.data, training(3), { signal: AbortSignal.abort() });

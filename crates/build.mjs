@@ -1,7 +1,6 @@
 /**
- * Builds everything into `dist/`: the artefacts (artefacts.mjs), then the TypeScript, then what the package has
- * beside them (package.mjs). What has not changed since the last
- * build is left alone.
+ * Builds everything into `dist/`: the artefacts (artefacts.mjs), then the TypeScript, then what the package has beside them
+ * (package.mjs). What has not changed since the last build is left alone.
  *
  *     node crates/build.mjs [--names]      --names keeps function names in the wasm, for profiles
  */
@@ -28,7 +27,9 @@ export async function build({ names = false } = {}) {
 function buildTypeScript() {
   const sources = filesBelow(join(ROOT, 'ts')).filter(isOfThePackage);
   const declarations = filesBelow(GENERATED).filter((file) => file.endsWith('.d.ts'));
-  const configuration = [join(ROOT, 'tsconfig.json'), join(ROOT, 'package-lock.json')];
+  const configuration = ['tsconfig.json', 'package-lock.json', 'crates/declarations.d.ts'].map((file) =>
+    join(ROOT, file),
+  );
   const outputs = sources.flatMap((file) => ['.js', '.d.ts'].map((ending) => emitted(file, ending)));
   unlessDone('typescript', hashOf([...sources, ...declarations, ...configuration]), outputs, () => {
     const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');

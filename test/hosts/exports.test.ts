@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
-import { runFresh } from '../runtime/fresh-process.js';
+import { built, runFresh } from '../runtime/fresh-process.js';
 
 const { exports, sideEffects } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   exports: Record<string, string | Record<string, string>>;
@@ -77,4 +77,20 @@ it.each([
 it('brings the wasm of its own build inside', async () => {
   const { base64 } = await import(new URL('../../dist/wasm/st-inline.js', import.meta.url).href);
   expect(Buffer.from(base64, 'base64').equals(readFileSync('dist/wasm/st.wasm'))).toBe(true);
+});
+
+it('takes the wasm inside for options that are given as undefined, as for those that are not given', async () => {
+  const { value } = await runFresh(`
+    import { load } from 'wakesleep/inline';
+    globalThis.fetch = () => Promise.reject(new Error('Something is fetched.'));
+    const compile = WebAssembly.compile;
+    const lengths = [];
+    WebAssembly.compile = (bytes) => {
+      lengths.push(bytes.byteLength);
+      return compile(bytes);
+    };
+    const { info } = await load({ artefact: undefined, wasm: { st: undefined } });
+    const { base64 } = await import('${built('wasm/st-inline.js')}');
+    console.log(JSON.stringify([info.artefact, lengths.length, lengths[0] === atob(base64).length]));`);
+  expect(value).toEqual(['st', 1, true]);
 });

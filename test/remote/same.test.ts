@@ -107,6 +107,42 @@ describe('a run', () => {
     expect(Math.min(...stops)).toBeLessThan(3000);
   });
 
+  it('is aborted for any reason, and told in words of one that cannot be sent', async () => {
+    const model = await remote.engine.create(graph, { seed: 4 });
+    const early = await model.train(remote.data, training(3), { signal: AbortSignal.abort(new Event('click')) });
+    expect(await refusal(exhaust(early))).toMatchObject({ code: 'ABORTED', cause: 'an instance of Event' });
+    const abort = new AbortController();
+    const run = await model.train(remote.data, training(1_000_000), { signal: abort.signal });
+    const refused = refusal(exhaust(run));
+    abort.abort(() => {});
+    expect(await refused).toMatchObject({ code: 'ABORTED', cause: 'a function' });
+    await model.free();
+  });
+
+  it('is refused when it is iterated after `free()`, also in the middle, and the engine and its checkpoint work on', async () => {
+    for (const { engine, data } of [here, remote]) {
+      const model = await engine.create(graph, { seed: 4 });
+      const run = await model.train(data as never, training(1_000_000));
+      let checkpoint: Uint8Array<ArrayBuffer> | undefined;
+      const refused = await refusal(
+        (async () => {
+          for await (const _ of run) {
+            checkpoint ??= await run.toBytes();
+            await run.free();
+          }
+        })(),
+      );
+      expect(refused).toMatchObject({ code: 'OPTION_INVALID', where: 'free()' });
+      expect(await refusal(exhaust(run))).toMatchObject({ code: 'OPTION_INVALID', where: 'free()' });
+      expect(await run.done).toBe(false);
+      const resumed = await engine.resume(checkpoint!, data as never);
+      for await (const { epoch } of resumed) if (epoch === 2) break;
+      expect((await resumed.progress).epoch).toBe(2);
+      await resumed.free();
+      await model.free();
+    }
+  });
+
   it('does not begin with a signal that is aborted already', async () => {
     const model = await remote.engine.create(graph, { seed: 4 });
     const run = await model.train(remote.data, training(3), { signal: AbortSignal.abort() });

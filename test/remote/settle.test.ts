@@ -167,4 +167,27 @@ describe('the process', () => {
       console.log(JSON.stringify(typeof logPartition));`);
     expect({ value, status }).toEqual({ value: 'number', status: 0 });
   });
+
+  it('gives up signals of runs that are over', async () => {
+    const { value, status } = await runFresh(`${head}
+      import { setFlagsFromString } from 'node:v8';
+      import { runInNewContext } from 'node:vm';
+      setFlagsFromString('--expose-gc');
+      const gc = runInNewContext('gc');
+      async function runWithSignal() {
+        const { signal } = new AbortController();
+        for await (const record of await model.train(data, contrastiveDivergence({ epochs: 1 }), { signal })) ;
+        return new WeakRef(signal);
+      }
+      const signals = [];
+      for (let round = 0; round < 5; round += 1) signals.push(await runWithSignal());
+      for (let round = 0; round < 10; round += 1) {
+        gc();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      // The last one may still be on the stack.
+      console.log(JSON.stringify(signals.filter((signal) => signal.deref() !== undefined).length <= 1));
+      await engine.close();`);
+    expect({ value, status }).toEqual({ value: true, status: 0 });
+  });
 });

@@ -46,7 +46,9 @@ async function bringMnist(): Promise<Digits> {
 }
 
 async function fetched(name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await fetch(`./mnist/${name}.gz.bin`);
+  const response = await fetch(`./mnist/${name}.gz.bin`).catch((cause) => {
+    throw new Error('MNIST could not be fetched: is there a network?', { cause });
+  });
   if (!response.ok || response.body === null) {
     throw new Error(`MNIST is not beside this page (${response.status}): \`npm run demo\` puts it there.`);
   }

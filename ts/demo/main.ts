@@ -1,7 +1,7 @@
 /** The page: what stands on it, and what happens when something is pressed. The engine is in session.ts. */
-import { WakesleepError } from 'wakesleep';
+import { type RemoteModel, WakesleepError } from 'wakesleep';
 import { drawCurve } from './curve.js';
-import type { DigitsName } from './digits.js';
+import type { Digits, DigitsName } from './digits.js';
 import { Pad } from './pad.js';
 import { drawPictures, rowGreys, weightGreys } from './pictures.js';
 import { Session, type Settings } from './session.js';
@@ -34,6 +34,7 @@ const seeds = { next: 1 };
 let session: Session;
 let drawnRecords = -1;
 let dreamNumber = 0;
+let judgeNumber = 0;
 let unseen = 0;
 let isRefreshing = false;
 let mustRefresh = false;
@@ -43,10 +44,17 @@ const pad = new Pad(canvas('pad'), () => attempt(judge));
 
 /** Does something and says what went wrong, if anything did. */
 async function attempt(work: () => Promise<void>): Promise<void> {
+  byId('trouble', HTMLElement).hidden = true;
+  await attended(work);
+}
+
+/** The same without taking away what was said of earlier trouble: for what nobody has pressed. */
+async function attended(work: () => Promise<void>): Promise<void> {
   try {
-    byId('trouble', HTMLElement).hidden = true;
     await work();
   } catch (error) {
+    // Who asks in several steps may find that another model has taken the place of the one that was asked.
+    if (error instanceof WakesleepError && error.where === 'free()') return;
     const { message } = error as Error;
     say('trouble', error instanceof WakesleepError ? `${message} (${error.code})` : message);
     byId('trouble', HTMLElement).hidden = false;
@@ -79,28 +87,51 @@ function settings(): Settings {
 async function train(work: () => Promise<void>): Promise<void> {
   const working = work();
   showButtons();
-  await working;
-  await refresh();
+  showProgress();
+  try {
+    await working;
+  } finally {
+    showProgress();
+    await refreshAnew();
+  }
 }
 
 function showButtons(): void {
-  const { isTraining = false, canGoOn = false, model } = session ?? {};
-  button('train').disabled = session === undefined || isTraining;
+  const { isBusy = true, isTraining = false, canGoOn = false, model } = session ?? {};
+  button('train').disabled = isBusy;
   button('pause').disabled = !isTraining;
   button('resume').disabled = !canGoOn;
   button('download').disabled = model === undefined;
-  button('forget').disabled = model === undefined;
+  button('forget').disabled = session === undefined;
+  byId('file', HTMLInputElement).disabled = isBusy;
   button('example').disabled = session?.digits === undefined;
   for (const one of byId('labels', HTMLElement).querySelectorAll('button')) one.disabled = model === undefined;
 }
 
 function showProgress(): void {
-  const last = session.records.at(-1);
-  if (last === undefined) return;
-  const done = `${last.layer}, epoch ${last.epoch} of ${last.epochs}, error ${last.reconstructionError.toFixed(2)} a row`;
-  byId('progress', HTMLProgressElement).value = session.isDone ? 1 : last.epoch / last.epochs;
-  const state = session.isTraining ? 'Learning' : session.isDone ? 'Done' : 'Paused';
-  say('status', `${state}: ${done}.`);
+  const { model, records, isStarting, isTraining, isDone, canGoOn, notKept } = session;
+  if (isStarting || model === undefined) {
+    say('status', isStarting ? 'The digits and the net are made ready.' : 'Nothing has been learned yet.');
+    return;
+  }
+  const last = records.at(-1);
+  byId('progress', HTMLProgressElement).value = isDone ? 1 : last === undefined ? 0 : last.epoch / last.epochs;
+  const state = isTraining ? 'Learning' : isDone ? 'Done' : canGoOn ? 'Paused' : 'A model';
+  const done =
+    last === undefined
+      ? 'nothing is known of its epochs yet'
+      : `${last.layer}, epoch ${last.epoch} of ${last.epochs}, error ${last.reconstructionError.toFixed(2)} a row`;
+  const trouble =
+    notKept === undefined
+      ? ''
+      : ` This browser could not keep the checkpoint (${notKept}): download it before you leave.`;
+  say('status', `${state}: ${done}.${trouble}`);
+}
+
+/** Draws everything, though no record has come. */
+function refreshAnew(): Promise<void> {
+  drawnRecords = -1;
+  return refresh();
 }
 
 /** Draws what the net is now; while it learns, again and again. Asked for while it draws, it draws once more. */
@@ -119,26 +150,22 @@ async function refresh(): Promise<void> {
 }
 
 async function drawNet(): Promise<void> {
-  if (session?.model === undefined) return;
+  const { model, digits, records } = session;
+  if (model === undefined || digits === undefined) return;
   showProgress();
-  if (session.records.length === drawnRecords) return;
-  drawnRecords = session.records.length;
-  if (drawnRecords > 0 && (!session.isTraining || performance.now() > nextCurve)) {
-    drawCurve(byId('plot', HTMLElement), session.records);
+  if (records.length === drawnRecords) return;
+  drawnRecords = records.length;
+  if (drawnRecords === 0) byId('plot', HTMLElement).replaceChildren();
+  else if (!session.isTraining || performance.now() > nextCurve) {
+    drawCurve(byId('plot', HTMLElement), records);
     nextCurve = performance.now() + CURVE_EVERY;
   }
-  try {
-    await drawFilters();
-    await drawFantasies();
-  } catch (error) {
-    // Between two runs the model that was asked is gone; the next picture is of the new one.
-    if (!(error instanceof WakesleepError && error.code === 'OPTION_INVALID')) throw error;
-  }
+  await drawFilters(model, digits);
+  await drawFantasies(model, digits);
 }
 
-async function drawFilters(): Promise<void> {
-  const { side } = session.digits!;
-  const weights = await session.model!.parameter('visible-h1.weight');
+async function drawFilters(model: RemoteModel, { side }: Digits): Promise<void> {
+  const weights = await model.parameter('visible-h1.weight');
   const view = await weights.view();
   const [units = 0, pixels = 0] = await weights.shape;
   const count = Math.min(FILTERS, units);
@@ -146,23 +173,24 @@ async function drawFilters(): Promise<void> {
   drawPictures(canvas('filters'), { count, side, columns: 10 }, weightGreys(weight, count, pixels));
 }
 
-async function drawFantasies(): Promise<void> {
-  const { side } = session.digits!;
+async function drawFantasies(model: RemoteModel, { side }: Digits): Promise<void> {
   const clamp = { label: Array.from({ length: CLASSES }, (_, label) => label) };
-  const rows = await session.model!.sample({ rows: CLASSES, sweeps: 40, seed: 1, clamp });
+  const rows = await model.sample({ rows: CLASSES, sweeps: 40, seed: 1, clamp });
   drawPictures(canvas('fantasies'), { count: CLASSES, side, columns: CLASSES }, rowGreys(rows, side * side));
 }
 
 // ---- Dreaming ----
 
 async function dream(label: number): Promise<void> {
+  const { model, digits } = session;
+  if (model === undefined || digits === undefined) return;
   const number = ++dreamNumber;
   for (const [index, one] of byId('labels', HTMLElement).querySelectorAll('button').entries()) {
     one.setAttribute('aria-pressed', String(index === label));
   }
-  const { side } = session.digits!;
+  const { side } = digits;
   const { sweeps, every, frameMs } = DREAM;
-  const frames = await session.model!.sample({ rows: 1, sweeps, every, seed: seeds.next++, clamp: { label } });
+  const frames = await model.sample({ rows: 1, sweeps, every, seed: seeds.next++, clamp: { label } });
   canvas('dream').setAttribute('aria-label', `The net dreams a ${label}`);
   for (let frame = 0; frame < sweeps / every && number === dreamNumber; frame += 1) {
     const greys = rowGreys(frames.subarray(frame * side * side), side * side);
@@ -174,11 +202,14 @@ async function dream(label: number): Promise<void> {
 // ---- Drawing ----
 
 async function judge(): Promise<void> {
+  const number = ++judgeNumber;
   const { model, digits } = session ?? {};
   const row = digits === undefined ? undefined : pad.row(digits);
   if (model === undefined || digits === undefined) return say('verdict', 'There is no net yet: train one first.');
   if (row === undefined) return say('verdict', 'Draw something.');
   const { labels, probabilities } = await model.classify([row]);
+  // What was drawn on meanwhile is judged by itself.
+  if (number !== judgeNumber) return;
   say('verdict', `The net takes this for a ${labels[0]}, with probability ${probabilities[labels[0]!]!.toFixed(2)}.`);
   for (const [label, item] of byId('bars', HTMLElement).querySelectorAll('li').entries()) {
     item.querySelector('meter')!.value = probabilities[label]!;
@@ -187,6 +218,7 @@ async function judge(): Promise<void> {
   const { side } = digits;
   const pixels = side * side;
   const rebuilt = await model.reconstruct([row]);
+  if (number !== judgeNumber) return;
   const both = Float32Array.from([...row, ...rebuilt]);
   drawPictures(canvas('rebuilt'), { count: 2, side, columns: 2 }, rowGreys(both, pixels));
   const isDeep = (await model.graph).layers.length > 3;
@@ -199,6 +231,7 @@ async function judge(): Promise<void> {
   );
   if (!isDeep) return;
   const steps = await model.denoise([row], { steps: STEPS });
+  if (number !== judgeNumber) return;
   drawPictures(canvas('strip'), { count: STEPS + 1, side, columns: STEPS + 1 }, rowGreys(steps, pixels));
 }
 
@@ -235,19 +268,23 @@ async function download(): Promise<void> {
 
 async function openFile(file: File | undefined): Promise<void> {
   if (file === undefined) return;
+  if (session === undefined) throw new Error('The engine has not started yet.');
   if (session.isTraining) throw new Error('Pause the run before another model is opened.');
-  await session.open(new Uint8Array(await file.arrayBuffer()), []);
-  say('status', session.canGoOn ? `${file.name} is open: a run that can go on.` : `${file.name} is open: a model.`);
-  drawnRecords = -1;
-  await refresh();
+  const opening = session.open(new Uint8Array(await file.arrayBuffer()), []);
+  showButtons();
+  await opening;
+  await refreshAnew();
+  const what = session.canGoOn ? 'a run that can go on' : session.isDone ? 'a run that is done' : 'a model';
+  say('status', `${file.name} is open: ${what}.`);
 }
 
 async function bringBack(): Promise<void> {
   const found = await kept();
-  if (found === undefined) return;
-  await session.open(found.checkpoint, [...found.records]);
-  drawnRecords = -1;
-  await refresh();
+  if (found === undefined || session.isBusy) return;
+  const opening = session.open(found.checkpoint, [...found.records]);
+  showButtons();
+  await opening;
+  await refreshAnew();
   say('status', `${byId('status', HTMLElement).textContent} It was kept in this browser.`);
 }
 
@@ -263,7 +300,7 @@ function build(): void {
     one.addEventListener('click', () => attempt(() => dream(label)));
     byId('labels', HTMLElement).append(one);
     const item = document.createElement('li');
-    item.innerHTML = `<span>${label}</span><meter min="0" max="1" value="0"></meter><span>0.0 %</span>`;
+    item.innerHTML = `<span>${label}</span><meter min="0" max="1" value="0" aria-label="Probability of ${label}"></meter><span>0.0 %</span>`;
     byId('bars', HTMLElement).append(item);
   }
 }
@@ -271,7 +308,6 @@ function build(): void {
 function listen(): void {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    drawnRecords = -1;
     attempt(() => train(() => session.begin(settings())));
   });
   byId('settings', HTMLFormElement)
@@ -287,9 +323,19 @@ function listen(): void {
   button('example').addEventListener('click', showExample);
   button('cross').addEventListener('click', crossOut);
   button('download').addEventListener('click', () => attempt(download));
-  button('forget').addEventListener('click', () => attempt(forget));
+  button('forget').addEventListener('click', () =>
+    attempt(async () => {
+      await forget();
+      say('status', 'Nothing is kept in this browser any more, until the next checkpoint.');
+    }),
+  );
   const file = byId('file', HTMLInputElement);
-  file.addEventListener('change', () => attempt(() => openFile(file.files?.[0])));
+  file.addEventListener('change', () => {
+    const chosen = file.files?.[0];
+    // The same file chosen again is to be heard of again.
+    file.value = '';
+    attempt(() => openFile(chosen));
+  });
   const drop = byId('drop', HTMLElement);
   const over = (isOver: boolean) => (event: Event) => {
     event.preventDefault();
@@ -309,8 +355,8 @@ await attempt(async () => {
   session = await Session.open((checkpoint, records) => keep({ checkpoint, records }));
   const { threads, reason } = session.info;
   say('engine', `${threads === 1 ? 'One thread' : `${threads} threads`}. ${reason}`);
-  await bringBack();
   setInterval(() => {
-    if (session.isTraining) attempt(refresh);
+    if (session.isTraining) attended(refresh);
   }, REFRESH);
+  await bringBack();
 });

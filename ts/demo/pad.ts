@@ -37,21 +37,21 @@ export class Pad {
     canvas.height = SIZE;
     canvas.addEventListener('pointerdown', (event) => this.#start(event));
     canvas.addEventListener('pointermove', (event) => this.#move(event));
-    for (const name of ['pointerup', 'pointercancel'] as const) canvas.addEventListener(name, () => this.#end());
+    for (const name of ['pointerup', 'pointercancel'] as const) {
+      canvas.addEventListener(name, (event) => this.#end(event));
+    }
     canvas.addEventListener('keydown', (event) => this.#key(event));
     this.draw();
   }
 
   clear(): void {
-    this.#strokes = [];
-    this.#row = undefined;
-    this.#pen.isDown = false;
+    this.#empty();
     this.#show();
   }
 
   /** Puts a row there in place of strokes. */
   put(row: Float32Array<ArrayBuffer>): void {
-    this.clear();
+    this.#empty();
     this.#row = row;
     this.#show();
   }
@@ -75,6 +75,14 @@ export class Pad {
     context.strokeRect(this.#pen.x - 8, this.#pen.y - 8, 16, 16);
   }
 
+  /** Takes all away, with the stroke that is being drawn. */
+  #empty(): void {
+    this.#strokes = [];
+    this.#row = undefined;
+    this.#pointer = undefined;
+    this.#pen.isDown = false;
+  }
+
   #show(): void {
     this.draw();
     this.changed();
@@ -91,6 +99,7 @@ export class Pad {
     this.canvas.setPointerCapture(event.pointerId);
     this.#row = undefined;
     this.#pen.isUsed = false;
+    this.#pen.isDown = false;
     this.#strokes.push([this.#placeOf(event)]);
     this.draw();
   }
@@ -101,8 +110,8 @@ export class Pad {
     this.draw();
   }
 
-  #end(): void {
-    if (this.#pointer === undefined) return;
+  #end(event: PointerEvent): void {
+    if (event.pointerId !== this.#pointer) return;
     this.#pointer = undefined;
     this.#show();
   }

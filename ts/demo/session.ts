@@ -37,12 +37,31 @@ export interface Settings {
 /** Milliseconds between checkpoints while a run goes on. */
 const KEEP_EVERY = 3000;
 
+/** Digits, and those of them that are learned from as the engine holds them. */
+interface DigitSet {
+  readonly digits: Digits;
+  readonly data: RemoteDataset;
+}
+
+/** What stands on the page: it is replaced as a whole. */
+interface Shown {
+  readonly set: DigitSet;
+  readonly model: RemoteModel;
+  readonly records: TrainingRecord[];
+  readonly checkpoint: Uint8Array<ArrayBuffer> | undefined;
+  readonly isDone: boolean;
+}
+
 export class Session {
-  digits: Digits | undefined;
   model: RemoteModel | undefined;
   /** Records of the run so far, those before a pause among them. */
   records: TrainingRecord[] = [];
-  #data: RemoteDataset | undefined;
+  /** Whether the run has come to its end. */
+  isDone = false;
+  /** Why the newest checkpoint could not be kept, if it could not. The run goes on all the same. */
+  notKept: string | undefined;
+  #isBusy = false;
+  #set: DigitSet | undefined;
   #run: RemoteRun | undefined;
   #checkpoint: Uint8Array<ArrayBuffer> | undefined;
   #stop: AbortController | undefined;
@@ -59,42 +78,54 @@ export class Session {
     return new Session(engine, await engine.info, keep);
   }
 
+  get digits(): Digits | undefined {
+    return this.#set?.digits;
+  }
+
+  /** Whether a model is trained or opened, so that no other can be. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
   get isTraining(): boolean {
     return this.#stop !== undefined;
   }
 
+  /** Whether a run was asked for and has not begun: its digits may have to be fetched. */
+  get isStarting(): boolean {
+    return this.isTraining && this.#run === undefined;
+  }
+
   /** Whether there is a run that has stopped before its end. */
   get canGoOn(): boolean {
-    return !this.isTraining && this.#checkpoint !== undefined && !this.isDone;
+    return !this.#isBusy && this.#checkpoint !== undefined && !this.isDone;
   }
-
-  get isDone(): boolean {
-    const last = this.records.at(-1);
-    return last !== undefined && last.phase === this.#phases - 1 && last.epoch === last.epochs;
-  }
-
-  #phases = 0;
 
   /** Makes a model and trains it to the end or to a pause. */
-  async begin(settings: Settings): Promise<void> {
-    await this.#free();
-    const data = await this.#bring(settings.data);
-    const graph = graphOf(settings, this.digits!.side ** 2);
-    this.model = await this.engine.create(graph, { seed: settings.seed });
-    this.#phases = machinesOf(graph);
-    await this.#follow((signal) => this.model!.train(data, algorithmOf(settings, this.#phases), { signal }));
+  begin(settings: Settings): Promise<void> {
+    return this.#alone(() =>
+      this.#follow((signal) =>
+        this.#with(settings.data, async (set) => {
+          const graph = graphOf(settings, set.digits.side ** 2);
+          const model = await this.engine.create(graph, { seed: settings.seed });
+          await this.#show({ set, model, records: [], checkpoint: undefined, isDone: false });
+          return model.train(set.data, algorithmOf(settings, machinesOf(graph)), { signal });
+        }),
+      ),
+    );
   }
 
   /** Goes on from where the run was stopped. */
-  async goOn(): Promise<void> {
-    const checkpoint = this.#checkpoint;
-    if (checkpoint === undefined) return;
-    const data = this.#data!;
-    await this.#follow(async (signal) => {
-      const run = await this.engine.resume(checkpoint, data, { signal });
-      await this.model?.free();
-      this.model = await run.model;
-      return run;
+  goOn(): Promise<void> {
+    return this.#alone(async () => {
+      const [checkpoint, set, stopped] = [this.#checkpoint, this.#set, this.model];
+      if (checkpoint === undefined || set === undefined) return;
+      await this.#follow(async (signal) => {
+        const run = await this.engine.resume(checkpoint, set.data, { signal });
+        this.model = await run.model;
+        await stopped?.free();
+        return run;
+      });
     });
   }
 
@@ -103,22 +134,21 @@ export class Session {
     this.#stop?.abort();
   }
 
-  /** Takes a checkpoint, or a model without its training, in place of the present model. */
-  async open(bytes: Uint8Array<ArrayBuffer>, records: TrainingRecord[]): Promise<void> {
-    const model = await this.engine.open(bytes);
-    try {
-      const graph = await model.graph;
-      const name = digitsFor(graph);
-      await this.#free();
-      await this.#bring(name);
-      this.#phases = machinesOf(graph);
-    } catch (error) {
-      await model.free();
-      throw error;
-    }
-    this.model = model;
-    this.records = records;
-    this.#checkpoint = (await this.#isCheckpoint(bytes)) ? bytes : undefined;
+  /** Takes a checkpoint, or a model without its training, in place of the present model, which stays where this fails. */
+  open(bytes: Uint8Array<ArrayBuffer>, records: TrainingRecord[]): Promise<void> {
+    return this.#alone(async () => {
+      const model = await this.engine.open(bytes);
+      try {
+        await this.#with(digitsFor(await model.graph), async (set) => {
+          const state = await this.#stateOf(bytes, set.data);
+          const checkpoint = state === 'model' ? undefined : bytes;
+          await this.#show({ set, model, records, checkpoint, isDone: state === 'done' });
+        });
+      } catch (error) {
+        await model.free();
+        throw error;
+      }
+    });
   }
 
   /** The newest checkpoint, or the model where nothing was trained here. */
@@ -126,23 +156,43 @@ export class Session {
     return this.#checkpoint ?? (await this.model?.toBytes());
   }
 
-  async #isCheckpoint(bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  /** Ends the engine. */
+  close(): Promise<void> {
+    return this.engine.close();
+  }
+
+  async #alone(work: () => Promise<void>): Promise<void> {
+    if (this.#isBusy) throw new Error('Another model is being trained or opened: pause it, or wait a moment.');
+    this.#isBusy = true;
     try {
-      const run = await this.engine.resume(bytes, this.#data!);
+      await work();
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** Whether bytes are a model alone, or a run on these rows that stands before its end or at it. */
+  async #stateOf(bytes: Uint8Array<ArrayBuffer>, data: RemoteDataset): Promise<'model' | 'paused' | 'done'> {
+    try {
+      const run = await this.engine.resume(bytes, data);
+      const [progress, algorithm] = [await run.progress, await run.algorithm];
       await (await run.model).free();
       await run.free();
-      return true;
+      const [done, all] =
+        algorithm.type === 'greedy'
+          ? [progress.phase, algorithm.phases.length]
+          : [progress.epoch, 'epochs' in algorithm ? algorithm.epochs : null];
+      return all !== null && done >= all ? 'done' : 'paused';
     } catch (error) {
-      if (error instanceof WakesleepError && error.code === 'RESUME_MISMATCH') return false;
+      if (error instanceof WakesleepError && error.code === 'RESUME_MISMATCH') return 'model';
       throw error;
     }
   }
 
   async #follow(start: (signal: AbortSignal) => Promise<RemoteRun>): Promise<void> {
-    const stop = new AbortController();
-    this.#stop = stop;
+    this.#stop = new AbortController();
     try {
-      const run = await start(stop.signal);
+      const run = await start(this.#stop.signal);
       this.#run = run;
       let kept = performance.now();
       for await (const record of run) {
@@ -151,24 +201,42 @@ export class Session {
         await this.#keepCheckpoint(run);
         kept = performance.now();
       }
+      this.isDone = true;
       await this.#keepCheckpoint(run);
     } catch (error) {
       if (!(error instanceof WakesleepError && error.code === 'ABORTED')) throw error;
       if (this.#run !== undefined) await this.#keepCheckpoint(this.#run);
     } finally {
-      await this.#run?.free();
+      const run = this.#run;
       this.#run = undefined;
       this.#stop = undefined;
+      await run?.free();
     }
   }
 
   async #keepCheckpoint(run: RemoteRun): Promise<void> {
     this.#checkpoint = await run.toBytes();
-    await this.keep(this.#checkpoint, this.records);
+    try {
+      await this.keep(this.#checkpoint, this.records);
+      this.notKept = undefined;
+    } catch (error) {
+      this.notKept = (error as Error).message;
+    }
   }
 
-  async #bring(name: DigitsName): Promise<RemoteDataset> {
-    if (this.digits?.name === name && this.#data !== undefined) return this.#data;
+  /** Works with digits; those that were brought for it go again where it fails. */
+  async #with<T>(name: DigitsName, work: (set: DigitSet) => Promise<T>): Promise<T> {
+    const set = await this.#bring(name);
+    try {
+      return await work(set);
+    } catch (error) {
+      if (set !== this.#set) await set.data.free();
+      throw error;
+    }
+  }
+
+  async #bring(name: DigitsName): Promise<DigitSet> {
+    if (this.#set?.digits.name === name) return this.#set;
     const digits = await bringDigits(name);
     const { images, labels } = digits.train;
     const data = await this.engine.dataset({
@@ -179,17 +247,19 @@ export class Session {
       classes: 10,
       name,
     });
-    await this.#data?.free();
-    this.#data = data;
-    this.digits = digits;
-    return data;
+    return { digits, data };
   }
 
-  async #free(): Promise<void> {
-    await this.model?.free();
-    this.model = undefined;
-    this.records = [];
-    this.#checkpoint = undefined;
+  /** All at once, so that nobody who asks meanwhile finds a model beside digits of another. */
+  async #show({ set, model, records, checkpoint, isDone }: Shown): Promise<void> {
+    const [oldSet, oldModel] = [this.#set, this.model];
+    this.#set = set;
+    this.model = model;
+    this.records = records;
+    this.#checkpoint = checkpoint;
+    this.isDone = isDone;
+    await oldModel?.free();
+    if (oldSet !== set) await oldSet?.data.free();
   }
 }
 

@@ -12,9 +12,9 @@ export interface Doors {
 /** `load()` and `loadInWorker()` with one thread and this wasm, unless options say otherwise. `st` is made once, when needed. */
 export function doorsWith(st: () => WasmSource): Doors {
   const complete = (options: LoadOptions = {}): LoadOptions => ({
-    artefact: 'st',
     ...options,
-    wasm: { st: options.wasm?.st ?? st(), ...options.wasm },
+    artefact: options.artefact ?? 'st',
+    wasm: { ...options.wasm, st: options.wasm?.st ?? st() },
   });
   return {
     load: async (options) => loadHere(complete(options)),

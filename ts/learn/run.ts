@@ -11,6 +11,7 @@ import { WakesleepError } from '../errors.js';
 import { writeCheckpoint } from '../files/model-file.js';
 import type { Model } from '../model.js';
 import { describeValue, oneOf, refuseUnknown } from '../options.js';
+import { freed } from '../runtime/memory.js';
 import { slices } from '../runtime/slices.js';
 import { type Algorithm, runAlgorithm } from './algorithm.js';
 import { LikelihoodMonitor } from './likelihood-monitor.js';
@@ -59,6 +60,7 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
   private readonly owned: { free(): void }[] = [];
   private tensors: () => Map<string, Float32Array> = () => new Map();
   private ended = false;
+  private isFreed = false;
   /** What identifies the rows, which do not change: found when a checkpoint first needs it. */
   private identity: DataIdentity | undefined;
 
@@ -105,7 +107,7 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
         run.tensors = read;
       },
       release() {
-        run.free();
+        run.freeOwned();
         tensors = new Map();
         run.tensors = () => new Map();
       },
@@ -165,6 +167,7 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
 
   private step(): TrainingRecord | undefined | 'end' {
     const { progress } = this.training;
+    if (this.isFreed && !this.ended) throw freed('The room that this run learned in is');
     if (this.model.updates !== progress.updates) {
       throw new WakesleepError('OPTION_INVALID', 'The model has been trained by another run since this one began.', {
         given: this.model.updates,
@@ -196,6 +199,11 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
 
   /** Gives the memory of an unfinished run back; it cannot go on afterwards, but its checkpoint can. */
   free(): void {
+    this.isFreed = true;
+    this.freeOwned();
+  }
+
+  private freeOwned(): void {
     for (const thing of this.owned.splice(0)) thing.free();
   }
 }

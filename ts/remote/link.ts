@@ -11,7 +11,7 @@ import type { LoadOptions } from '../runtime/load.js';
 import { startEngineWorker } from '../runtime/start-engine.js';
 import { createHandle, placeOf } from './handle.js';
 import type { Answer, EngineServer } from './serve.js';
-import { handleMark, type Mark, pack, type Side, signalMark, unpack } from './wire.js';
+import { handleMark, type Mark, pack, packOrDescribe, type Side, signalMark, unpack } from './wire.js';
 
 type Server = Proxied<EngineServer>;
 
@@ -149,7 +149,7 @@ export class Link {
   #markOfSignal(signal: AbortSignal): Mark {
     const known = this.#signals.get(signal);
     const id = known ?? this.#listen(signal);
-    return signalMark(id, signal.aborted, signal.aborted ? this.pack(signal.reason, 'signal.reason') : undefined);
+    return signalMark(id, signal.aborted, signal.aborted ? this.#reasonOf(signal) : undefined);
   }
 
   #listen(signal: AbortSignal): number {
@@ -157,10 +157,15 @@ export class Link {
     const id = this.#lastSignal;
     this.#signals.set(signal, id);
     this.#signalsGone.register(signal, id);
-    const tell = () => this.#tell((server) => server.abort(id, this.pack(signal.reason, 'signal.reason')));
+    // Neither function below may hold the signal, which would then never be given up.
+    const tell = ({ target }: Event) => this.#tell((server) => server.abort(id, this.#reasonOf(target as AbortSignal)));
     signal.addEventListener('abort', tell, { once: true });
     const heard = new WeakRef(signal);
     this.#deafen.set(id, () => heard.deref()?.removeEventListener('abort', tell));
     return id;
+  }
+
+  #reasonOf({ reason }: AbortSignal): unknown {
+    return packOrDescribe(reason, this.#side, 'signal.reason');
   }
 }

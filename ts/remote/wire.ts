@@ -138,7 +138,8 @@ function packError(error: Error, side: Side, where: string): Mark {
   return { [MARK]: 'error', name, message, ...(stack !== undefined && { stack }), dom, details };
 }
 
-function packOrDescribe(value: unknown, side: Side, where: string): unknown {
+/** As `pack`, and what cannot be sent in words: for what is told of something else, and must not get in its way. */
+export function packOrDescribe(value: unknown, side: Side, where: string): unknown {
   try {
     return pack(value, side, where);
   } catch {

@@ -26,7 +26,7 @@ async function startWorkers(setup: WorkerSetup, count: number, onFailure: (cause
         if (data === READY) ready();
       };
       worker.onerror = (event) => {
-        const cause = new Error(event.message || `The worker ${worker} could not be loaded.`);
+        const cause = new Error(event.message || 'A worker could not be loaded.');
         fail(cause);
         onFailure(cause);
       };

@@ -278,8 +278,10 @@ describe('the JSON Schema', () => {
   });
 
   it('says that a configuration has a model or a start', () => {
-    const { anyOf } = configurationJsonSchema() as { anyOf: { properties: object; oneOf?: object[] }[] };
-    expect(anyOf[0]!.oneOf).toEqual([{ required: ['model'] }, { required: ['start'] }]);
-    expect(Object.keys(anyOf[0]!.properties)).toEqual(expect.arrayContaining(['model', 'start']));
+    type Part = { properties: object; oneOf?: object[] };
+    const { anyOf, $defs } = configurationJsonSchema() as { anyOf: { $ref: string }[]; $defs: Record<string, Part> };
+    const { oneOf, properties } = $defs[anyOf[0]!.$ref.replace('#/$defs/', '')]!;
+    expect(oneOf).toEqual([{ required: ['model'] }, { required: ['start'] }]);
+    expect(Object.keys(properties)).toEqual(expect.arrayContaining(['model', 'start']));
   });
 });

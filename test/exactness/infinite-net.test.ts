@@ -61,8 +61,9 @@ function chainOf(net: Model, layers: number, top: (bias: number[]) => number[], 
   const bias = (k: number) => [...net.parameter(`${k === 0 ? 'visible' : `h${k}`}.bias`).values()];
   const steps = Array.from({ length: layers }, (_, k): ReferenceRbm => {
     const [b, c] = [bias(k), bias(k + 1)];
-    const { values, shape } = net.parameter(name(k));
-    const weights = values();
+    const parameter = net.parameter(name(k));
+    const { shape } = parameter;
+    const weights = parameter.values();
     const at = (i: number, j: number) =>
       shape[0] === b.length ? weights[i * c.length + j]! : weights[j * b.length + i]!;
     const W = b.map((_bias, i) => c.map((_c, j) => at(i, j)));

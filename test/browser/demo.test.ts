@@ -248,6 +248,8 @@ describe('the demonstration page', () => {
 
   it('leaves the page free while it learns', async () => {
     const page = await openPage(isolated);
+    // Large enough to learn for longer than is watched, on any machine.
+    await page.fill('[name=hidden]', '500');
     await train(page, 1000);
     await page.waitForTimeout(1000);
     const first = await longTasks(page);

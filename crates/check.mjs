@@ -21,7 +21,6 @@ const HOST_TESTS = ['test/runtime', 'test/digests', 'test/hosts', 'test/remote',
 
 /** What needs the cores for itself: how long a page is busy shows little beside other tests. */
 const ALONE = ['test/runtime', 'test/browser/demo.test.ts'];
-const ALONE_PATTERNS = ['test/runtime/**', 'test/browser/demo.test.ts'];
 
 function main() {
   mkdirSync(TARGET, { recursive: true });
@@ -54,7 +53,7 @@ function main() {
       () =>
         vitest(
           process.execPath,
-          ALONE_PATTERNS.flatMap((pattern) => ['--exclude', pattern]),
+          ALONE.flatMap((path) => ['--exclude', `${path}{,/**}`]),
         ),
     ],
     ...TEST_NODES.map((version) => [`tests on Node ${version}`, () => vitestOn(version)]),

@@ -6,11 +6,11 @@
  *     licences.txt                what else is in it or comes with it, each with its licence
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { findWasmCompiler, ROOT, withFirstOnPath } from './setup.mjs';
-import { DIST, GENERATED } from './stamps.mjs';
+import { DIST, filesBelow, GENERATED, hashOf, isDone, markDone } from './stamps.mjs';
 
 const texts = {
   'configuration.schema.json': configurationSchema,
@@ -21,12 +21,13 @@ const texts = {
 /** Their paths, which the build leaves where they are. */
 export const packageFiles = Object.keys(texts).map((name) => join(DIST, name));
 
-/** Writes those that have changed. */
+/** Writes them, unless nothing that they are made of has changed. */
 export async function writePackageFiles() {
-  for (const [name, textOf] of Object.entries(texts)) {
-    const [path, text] = [join(DIST, name), await textOf()];
-    if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
-  }
+  const locks = ['package-lock.json', 'Cargo.lock', 'crates/package.mjs'].map((file) => join(ROOT, file));
+  const hash = hashOf([...locks, join(GENERATED, 'st.wasm'), ...filesBelow(join(ROOT, 'ts'))]);
+  if (isDone('package', hash, packageFiles)) return;
+  for (const [name, textOf] of Object.entries(texts)) writeFileSync(join(DIST, name), await textOf());
+  markDone('package', hash);
 }
 
 async function configurationSchema() {

@@ -21,12 +21,27 @@ export const GENERATED = join(TARGET, 'generated', 'wasm');
 
 /** Runs `work` unless it was done with these inputs and all its outputs are there. */
 export function unlessDone(name, hash, outputs, work) {
-  const stamp = join(TARGET, 'stamps', name);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && outputs.every((file) => existsSync(file))) return;
-  rmSync(stamp, { force: true });
+  if (isDone(name, hash, outputs)) return;
   process.stdout.write(`build: ${name}\n`);
   work();
-  writeFileSync(stamp, hash);
+  markDone(name, hash);
+}
+
+/** Whether a part was built of these inputs and all its outputs are there. Where not, its mark is taken away. */
+export function isDone(name, hash, outputs) {
+  const stamp = stampOf(name);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && outputs.every((file) => existsSync(file)))
+    return true;
+  rmSync(stamp, { force: true });
+  return false;
+}
+
+export function markDone(name, hash) {
+  writeFileSync(stampOf(name), hash);
+}
+
+function stampOf(name) {
+  return join(TARGET, 'stamps', name);
 }
 
 export function hashOf(files, text = '') {

@@ -8,6 +8,7 @@
  */
 import { type Connection, type Graph, type Layer, unitsOf, visibleLayerOf } from '../graph/graph.js';
 import { unitType } from '../units/index.js';
+import { escaped } from './markup.js';
 
 const BOX_HEIGHT = 52;
 const LEAST_BOX_WIDTH = 150;
@@ -238,16 +239,4 @@ export function sizeOf(graph: Graph, { lower, upper, edges }: Connection): strin
 
 function text(x: number, y: number, words: string, attributes: string): string {
   return `<text x="${x}" y="${y}" ${attributes}>${escaped(words)}</text>`;
-}
-
-/** Text that may stand anywhere in XML. */
-function escaped(words: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return words.replace(/[&<>"']/g, (letter) => entities[letter]!);
 }

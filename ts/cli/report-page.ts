@@ -5,6 +5,7 @@
  * All that comes from outside (names of files, of layers, of machines) passes `escaped`.
  */
 import type { TrainingRecord } from '../learn/training.js';
+import { escaped } from './markup.js';
 import { metricsPanels } from './metrics-plot.js';
 import { duration, withThousands } from './output.js';
 import { colourOf, dashOf, smallPlot } from './plots.js';
@@ -65,18 +66,6 @@ ${sections.filter((part) => part !== '').join('\n')}
 </body>
 </html>
 `;
-}
-
-/** A text as a page shows it, between tags or in an attribute. */
-export function escaped(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return text.replace(/[&<>"']/g, (sign) => entities[sign]!);
 }
 
 /** Characters of a line of JSON that stays one line. */

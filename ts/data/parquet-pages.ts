@@ -42,9 +42,9 @@ export function checkPages(chunk: Uint8Array, column: ColumnPages, decompress: D
     }
     const bytes = chunk.subarray(reader.at, end);
     const opened = (part: Uint8Array, length: number) => (column.isCompressed ? decompress(part, length) : part);
-    const left = column.rows - values;
-    if (type === DATA_PAGE) values += checkDataPage(header.part(5), bytes, unpacked, column, left, opened);
-    else if (type === DATA_PAGE_2) values += checkDataPage2(header.part(8), bytes, unpacked, column, left, opened);
+    const page = { bytes, unpacked, column, left: column.rows - values, opened };
+    if (type === DATA_PAGE) values += checkDataPage(header.part(5), page);
+    else if (type === DATA_PAGE_2) values += checkDataPage2(header.part(8), page);
     else if (type === DICTIONARY_PAGE) limited(header.part(7).number(1), 8 * unpacked, 'entries');
     at = end;
   }
@@ -54,39 +54,38 @@ const [DATA_PAGE, DICTIONARY_PAGE, DATA_PAGE_2] = [0, 2, 3];
 /** Encodings whose values are runs; RLE is for booleans alone. */
 const [PLAIN_DICTIONARY, RLE, RLE_DICTIONARY] = [2, 3, 8];
 
+/** A page as it lies in its chunk, and what its header may not exceed. */
+interface Page {
+  readonly bytes: Uint8Array;
+  /** Its bytes after decompression, as its header says. */
+  readonly unpacked: number;
+  readonly column: ColumnPages;
+  /** How many values the column still has room for. */
+  readonly left: number;
+  readonly opened: Decompress;
+}
+
 /** A page whose bytes are compressed as a whole; gives how many values it has. */
-function checkDataPage(
-  header: Fields,
-  bytes: Uint8Array,
-  unpacked: number,
-  { type, isOptional }: ColumnPages,
-  left: number,
-  opened: Decompress,
-): number {
+function checkDataPage(header: Fields, { bytes, unpacked, column, left, opened }: Page): number {
+  const { type, isOptional } = column;
   const count = limited(header.number(1), left, 'values');
   const encoding = header.number(2);
   if (!isOptional && !isRuns(encoding)) return count;
-  const page = opened(bytes, unpacked);
+  const values = opened(bytes, unpacked);
   let at = 0;
   let present = count;
   if (isOptional) {
-    const end = endOfRuns(page, at);
-    present = checkRuns(page, at + 4, 1, count);
+    const end = endOfRuns(values, at);
+    present = checkRuns(values, at + 4, 1, count);
     at = end;
   }
-  checkValues(page, at, encoding, type, present);
+  checkValues(values, at, encoding, type, present);
   return count;
 }
 
 /** A page of the second version, whose values alone are compressed; gives how many it has. */
-function checkDataPage2(
-  header: Fields,
-  bytes: Uint8Array,
-  unpacked: number,
-  { type, isOptional }: ColumnPages,
-  left: number,
-  opened: Decompress,
-): number {
+function checkDataPage2(header: Fields, { bytes, unpacked, column, left, opened }: Page): number {
+  const { type, isOptional } = column;
   const count = limited(header.number(1), left, 'values');
   const present = count - limited(header.number(2), count, 'nulls');
   limited(header.number(3), count, 'rows');

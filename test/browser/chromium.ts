@@ -1,20 +1,14 @@
 /** A headless Chromium, and a small server of the built files with or without the headers that isolate a page. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { findChromium } from '../../crates/setup.mjs';
+import { serve } from './server.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SERVED = ['/dist/', '/test/', '/node_modules/comlink/'];
-const TYPES: Record<string, string> = {
-  '.js': 'text/javascript',
-  '.mjs': 'text/javascript',
-  '.wasm': 'application/wasm',
-};
 /** The module script has run when the page's `load` event comes, for which `goto` waits. */
 const PAGE = '<!doctype html><title>wakesleep</title><script type="module" src="/test/browser/task-page.mjs"></script>';
 
@@ -76,16 +70,13 @@ export async function openBrowser(): Promise<{ readonly context: BrowserContext;
 export async function startChromium(): Promise<Chromium> {
   const browser = await openBrowser();
   const { context } = browser;
-  const servers = { isolated: await serve(ISOLATION), plain: await serve({}) };
+  const servers = { isolated: await serve(bodyOf, ISOLATION), plain: await serve(bodyOf, {}) };
   return {
     run: (where, isolated, task, options, meanwhile) =>
-      runOnFreshPage(context, urlOf(isolated ? servers.isolated : servers.plain), { where, task, options }, meanwhile),
+      runOnFreshPage(context, (isolated ? servers.isolated : servers.plain).url, { where, task, options }, meanwhile),
     async close() {
       await browser.close();
-      for (const server of Object.values(servers)) {
-        server.closeAllConnections();
-        server.close();
-      }
+      for (const server of Object.values(servers)) server.close();
     },
   };
 }
@@ -95,28 +86,12 @@ function resolved(body: Buffer): string {
   return body.toString().replaceAll("from 'comlink'", "from '/node_modules/comlink/dist/esm/comlink.mjs'");
 }
 
-function serve(headers: Record<string, string>): Promise<Server> {
-  const server = createServer(async ({ url = '/' }, response) => {
-    const { pathname } = new URL(url, 'http://localhost');
-    const respond = (status: number, type: string, body: string | Buffer) =>
-      response.writeHead(status, { 'Content-Type': type, ...headers }).end(body);
-    if (pathname === '/') return respond(200, 'text/html', PAGE);
-    try {
-      if (!SERVED.some((folder) => pathname.startsWith(folder))) throw new Error('not served');
-      const body = await readFile(join(ROOT, pathname));
-      const type = TYPES[extname(pathname)] ?? 'application/octet-stream';
-      respond(200, type, type === 'text/javascript' ? resolved(body) : body);
-    } catch {
-      respond(404, 'text/plain', 'There is no such file.');
-    }
-  });
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve(server));
-  });
-}
-
-function urlOf(server: Server): string {
-  return `http://localhost:${(server.address() as AddressInfo).port}/`;
+/** The page, and the files of the folders that are served. */
+async function bodyOf(path: string): Promise<string | Uint8Array> {
+  if (path === '/index.html') return PAGE;
+  if (!SERVED.some((folder) => path.startsWith(folder))) throw new Error('not served');
+  const body = await readFile(join(ROOT, path));
+  return ['.js', '.mjs'].includes(extname(path)) ? resolved(body) : body;
 }
 
 interface Job {

@@ -2,9 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { BrowserContext, Page } from 'playwright-core';
@@ -21,54 +19,32 @@ import {
   softmax,
 } from 'wakesleep';
 import { ISOLATION, openBrowser } from './chromium.js';
+import { type Served, serve } from './server.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BUILT = join(ROOT, 'target', 'demo');
 /** Pictures of the page, for people. */
 const SCREENSHOTS = join(ROOT, 'target', 'screenshots');
-const TYPES: Record<string, string> = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.wasm': 'application/wasm',
-};
 const MEGABYTE = 1_000_000;
 
 /** A server of the built page that compresses, as servers do, and counts what it sends. */
-interface Served {
-  readonly url: string;
-  sentBytes: number;
-  close(): void;
+interface ServedDemo extends Served {
+  sentBytes(): number;
 }
 
-async function serveDemo(headers: Record<string, string>): Promise<Served> {
-  const served = { url: '', sentBytes: 0, close: () => {} };
-  const server: Server = createServer(async ({ url = '/' }, response) => {
-    const { pathname } = new URL(url, 'http://localhost');
-    const name = pathname === '/' ? 'index.html' : pathname;
-    try {
-      const type = TYPES[extname(name)] ?? 'application/octet-stream';
-      const body = gzipSync(await readFile(join(BUILT, name)));
-      served.sentBytes += body.length;
-      response.writeHead(200, { 'Content-Type': type, 'Content-Encoding': 'gzip', ...headers }).end(body);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  served.url = `http://localhost:${(server.address() as AddressInfo).port}/`;
-  served.close = () => {
-    server.closeAllConnections();
-    server.close();
+async function serveDemo(headers: Record<string, string>): Promise<ServedDemo> {
+  let sent = 0;
+  const bodyOf = async (path: string) => {
+    const body = gzipSync(await readFile(join(BUILT, path)));
+    sent += body.length;
+    return body;
   };
-  return served;
+  return { ...(await serve(bodyOf, { 'Content-Encoding': 'gzip', ...headers })), sentBytes: () => sent };
 }
 
 let browser: { readonly context: BrowserContext; close(): Promise<void> };
-let isolated: Served;
-let plain: Served;
+let isolated: ServedDemo;
+let plain: ServedDemo;
 const complaints: string[] = [];
 
 beforeAll(async () => {
@@ -182,11 +158,12 @@ const isFree = (lengths: readonly number[]) => lengths.length <= 1 && lengths.ev
 
 describe('the demonstration page', () => {
   it('is less than a megabyte, and has threads where it is isolated', async () => {
-    isolated.sentBytes = 0;
+    const before = isolated.sentBytes();
     const page = await openPage(isolated);
     expect(await page.textContent('#engine')).toMatch(/^\d+ threads\./);
-    expect(isolated.sentBytes).toBeGreaterThan(MEGABYTE / 10);
-    expect(isolated.sentBytes).toBeLessThan(MEGABYTE);
+    const sent = isolated.sentBytes() - before;
+    expect(sent).toBeGreaterThan(MEGABYTE / 10);
+    expect(sent).toBeLessThan(MEGABYTE);
     await page.close();
   });
 

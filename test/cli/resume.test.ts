@@ -6,7 +6,7 @@ import { copyFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from 'wakesleep';
-import { seededIntegers } from '../files/random.js';
+import { seededIntegers } from '../files/seeded-integers.mjs';
 import {
   deterministicMetrics,
   forEachNumber,

@@ -17,7 +17,6 @@ export const REFUSALS: readonly string[];
 export const targets: Readonly<Record<string, Target>>;
 export const largeSamples: Readonly<Record<string, () => Uint8Array>>;
 export function mutated(bytes: Uint8Array, below: (limit: number) => number, other: Uint8Array): Uint8Array;
-export function seededIntegers(seed: number): (below: number) => number;
 export function fuzz(
   name: string,
   seed: number,

@@ -29,22 +29,12 @@ import {
   writeSafetensors,
 } from 'wakesleep';
 import { parseConfiguration, readConfiguration } from '../../dist/config.js';
+import { seededIntegers } from '../files/seeded-integers.mjs';
 
 /** Codes that refuse a bad input; any other end but acceptance is a finding. */
 export const REFUSALS = ['DATA_CORRUPT', 'FILE_CORRUPT', 'SHAPE_MISMATCH', 'OPTION_INVALID', 'OUT_OF_MEMORY'];
 
 // ---- The mutator ----
-
-/** Integers from 0 to `below - 1` (mulberry32). */
-export function seededIntegers(seed) {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return Math.floor((((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 const extremes = [0n, 1n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0xffffn, 0x7fffffffn, 0x80000000n, 0xffffffffn];
 const words = [

@@ -1,6 +1,7 @@
 /** A slice of `bench/fuzz.mjs`: whatever is in a file, a parser accepts it or refuses it in words, and soon. */
 import { describe, expect, it } from 'vitest';
-import { fuzz, largeSamples, mutated, REFUSALS, seededIntegers, targets } from './fuzz-targets.mjs';
+import { seededIntegers } from '../files/seeded-integers.mjs';
+import { fuzz, largeSamples, mutated, REFUSALS, targets } from './fuzz-targets.mjs';
 
 const BYTES = 50_000;
 

@@ -3,8 +3,9 @@ import { gzipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { readIdx, readIdxImages, readIdxLabels } from '../../dist/data/idx.js';
 import { WakesleepError } from '../../dist/errors.js';
-import { mutated, seededIntegers } from '../files/random.js';
+import { mutated } from '../files/mutated.js';
 import { refusal } from '../files/refusal.js';
+import { seededIntegers } from '../files/seeded-integers.mjs';
 
 /** An idx file with those dimensions and bytes of data. */
 function idx(type: number, shape: readonly number[], data: ArrayLike<number>): Uint8Array<ArrayBuffer> {

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { readCifar, readNorb } from 'wakesleep';
-import { seededIntegers } from '../files/random.js';
 import { refusal } from '../files/refusal.js';
+import { seededIntegers } from '../files/seeded-integers.mjs';
 
 /** Records of pictures of noise after their labels. */
 function cifar(...labels: readonly (readonly number[])[]) {

@@ -1,14 +1,3 @@
-/** A small seeded generator for fuzzing (mulberry32): integers from 0 to `below - 1`. */
-export function seededIntegers(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return Math.floor((((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
 /** A copy of `bytes` with one to four changes: a byte replaced or a bit flipped, bytes removed, doubled or cut off. */
 export function mutated(bytes: Uint8Array, below: (limit: number) => number): Uint8Array {
   let result = Uint8Array.from(bytes);

@@ -37,8 +37,8 @@ import {
   untie,
   writeOnnx,
 } from 'wakesleep';
-import { seededIntegers } from './random.js';
 import { refusal } from './refusal.js';
+import { seededIntegers } from './seeded-integers.mjs';
 
 const N = 12;
 const ROWS = 9;

@@ -5,9 +5,10 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WakesleepError } from '../../dist/errors.js';
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../dist/files/safetensors.js';
+import { mutated } from './mutated.js';
 import { mayBeSkipped, runPython } from './python.js';
-import { mutated, seededIntegers } from './random.js';
 import { refusal } from './refusal.js';
+import { seededIntegers } from './seeded-integers.mjs';
 
 const small = () =>
   writeSafetensors(

@@ -3,9 +3,7 @@
  * same model when it is required, imported, compiled against, and bundled.
  */
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import esbuild from 'esbuild';
 import type { BrowserContext } from 'playwright-core';
@@ -15,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import webpack from 'webpack';
 import { TEST_NODES, testHostPath, testNodePath } from '../../crates/setup.mjs';
 import { ISOLATION, openBrowser } from '../browser/chromium.js';
+import { serve } from '../browser/server.js';
 import { type Sample, samplesOf } from '../guides/samples.js';
 import { install, type Packed, pack, ROOT, run } from './project.js';
 
@@ -148,16 +147,17 @@ describe('a bundle', () => {
 
   /** Serves a folder with an `index.html` made for a program, and gives what the program trained. */
   async function trainedIn(folder: string, script: string): Promise<unknown> {
-    const server = await serve(folder, `<!doctype html><script type="module" src="${script}"></script>`);
+    const index = `<!doctype html><script type="module" src="${script}"></script>`;
+    const bodyOf = (path: string) => (path === '/index.html' ? index : readFileSync(join(folder, path)));
+    const { url, close } = await serve(bodyOf, ISOLATION);
     const page = await browser.context.newPage();
     try {
-      await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
+      await page.goto(url);
       await page.waitForFunction(() => 'trained' in globalThis);
       return await page.evaluate(() => (globalThis as unknown as { trained: Promise<unknown> }).trained);
     } finally {
       await page.close();
-      server.closeAllConnections();
-      server.close();
+      close();
     }
   }
 
@@ -220,21 +220,3 @@ describe('a bundle', () => {
     expect(gzipSync(outputFiles[0]!.contents, { level: 9 }).length).toBeLessThan(MAX_GZIPPED_BUNDLE);
   });
 });
-
-const TYPES: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
-
-function serve(folder: string, index: string): Promise<Server> {
-  const server = createServer(({ url = '/' }, response) => {
-    const { pathname } = new URL(url, 'http://localhost');
-    try {
-      const body = pathname === '/' ? index : readFileSync(join(folder, pathname));
-      const type = pathname === '/' ? 'text/html' : (TYPES[extname(pathname)] ?? 'application/octet-stream');
-      response.writeHead(200, { 'Content-Type': type, ...ISOLATION }).end(body);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve(server));
-  });
-}

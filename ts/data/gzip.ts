@@ -7,6 +7,7 @@
 import { Inflate } from 'fflate';
 import { WakesleepError } from '../errors.js';
 import { allocatedBytes, corrupt } from './corrupt.js';
+import { CRC_START, crcOver } from './crc.js';
 
 /** Takes the bytes of a file in pieces, and says at the end what they were. */
 export interface Taker<T> {
@@ -97,7 +98,7 @@ class Gunzip {
   private held: Uint8Array = new Uint8Array(0);
   private isPastHeader = false;
   private length = 0;
-  private crc = 0xffffffff;
+  private crc = CRC_START;
   private readonly contents: Deflated;
 
   constructor(
@@ -266,24 +267,4 @@ export function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   both.set(a);
   both.set(b, a.length);
   return both;
-}
-
-let crcTable: Uint32Array | undefined;
-
-/** CRC-32 as gzip and PNG have it (RFC 1952, section 8), going on from `crc`; its complement is what files hold. */
-export function crcOver(bytes: Uint8Array, crc: number): number {
-  crcTable ??= makeCrcTable();
-  let rest = crc;
-  for (let index = 0; index < bytes.length; index += 1) {
-    rest = crcTable[(rest ^ bytes[index]!) & 0xff]! ^ (rest >>> 8);
-  }
-  return rest;
-}
-
-function makeCrcTable(): Uint32Array {
-  return Uint32Array.from({ length: 256 }, (_, byte) => {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-    return crc;
-  });
 }

@@ -3,6 +3,7 @@
  * writes archives that `numpy.load` opens. One array alone is written in `npy.ts`.
  */
 import { type UnzipFileInfo, unzipSync, zipSync } from 'fflate';
+import { MAX_DEFLATE_RATIO } from '../data/gzip.js';
 import { WakesleepError } from '../errors.js';
 import { rowMajor } from './column-major.js';
 import { writeNpy } from './npy.js';
@@ -40,9 +41,6 @@ export function readNpz(bytes: Uint8Array, where = 'The archive'): Map<string, N
   if (named.length === 0) throw corrupt(where, 'there is no array in it');
   return new Map(named.map(([name, file]) => [name.slice(0, -4), readNpy(file, `${where}: ${name}`)]));
 }
-
-/** Deflate cannot shrink anything by more (RFC 1951: 258 bytes in 2 bits). */
-const MAX_DEFLATE_RATIO = 1032;
 
 /** Chooses the arrays of an archive, and refuses it before anything is allocated for what it cannot hold. */
 function arraysWithin(archiveBytes: number, where: string) {

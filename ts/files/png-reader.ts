@@ -11,7 +11,8 @@
  */
 import { type DecodedPng, decode } from 'fast-png';
 import { corrupt } from '../data/corrupt.js';
-import { crcOver, MAX_DEFLATE_RATIO, unzlib } from '../data/gzip.js';
+import { CRC_START, crcOver } from '../data/crc.js';
+import { MAX_DEFLATE_RATIO, unzlib } from '../data/gzip.js';
 import { MAX_PICTURE_PIXELS } from './png.js';
 
 /** One picture. */
@@ -82,7 +83,7 @@ function chunksOf(bytes: Uint8Array, where: string): Chunk[] {
       );
     }
     const name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    if (~crcOver(bytes.subarray(at + 4, end), 0xffffffff) >>> 0 !== view.getUint32(end)) {
+    if (~crcOver(bytes.subarray(at + 4, end), CRC_START) >>> 0 !== view.getUint32(end)) {
       throw corrupt(where, `is damaged: the checksum of the chunk at byte ${at} does not fit its contents`);
     }
     chunks.push({ name, begin: at, contents: bytes.subarray(at + 8, end) });

@@ -6,6 +6,7 @@
  * of `summary.proto`. The first one says the version. All numbers are little-endian.
  */
 import { PbfWriter } from 'pbf';
+import { CASTAGNOLI_POLYNOMIAL, CRC_START, crcOver } from '../data/crc.js';
 
 /** One value of a summary, called `tag`. */
 export type SummaryValue =
@@ -107,17 +108,8 @@ function recordsOf(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return file;
 }
 
-/** Of each byte the remainder by Castagnoli's polynomial, lowest bit first (RFC 3720, appendix B.4). */
-const REMAINDERS = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let remainder = byte;
-  for (let bit = 0; bit < 8; bit += 1) remainder = remainder & 1 ? (remainder >>> 1) ^ 0x82f63b78 : remainder >>> 1;
-  return remainder;
-});
-
 /** The CRC-32C, turned by 15 bits and moved, so that the checksum of bytes that hold checksums is a good one too. */
 function maskedChecksum(bytes: Uint8Array): number {
-  let remainder = 0xffffffff;
-  for (const byte of bytes) remainder = REMAINDERS[(remainder ^ byte) & 0xff]! ^ (remainder >>> 8);
-  const checksum = ~remainder;
+  const checksum = ~crcOver(bytes, CRC_START, CASTAGNOLI_POLYNOMIAL);
   return (((checksum >>> 15) | (checksum << 17)) + 0xa282ead8) >>> 0;
 }

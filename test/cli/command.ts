@@ -146,13 +146,17 @@ export function smallConfiguration(folder: string, changes: object = {}): string
   return path;
 }
 
-/** Does `work` for 1 to `count`, a few at a time: most of the time is spent waiting for the disk. */
-export async function forEachNumber(count: number, work: (number: number) => Promise<void>): Promise<void> {
+/** Does `work` for 1, 1 + `stride` and so on up to `count`, a few at a time: most of the time is spent waiting for the disk. */
+export async function forEachNumber(
+  count: number,
+  stride: number,
+  work: (number: number) => Promise<void>,
+): Promise<void> {
   let next = 1;
   const worker = async () => {
     while (next <= count) {
       const number = next;
-      next += 1;
+      next += stride;
       await work(number);
     }
   };

@@ -32,10 +32,21 @@ function outcome(path: string) {
     names: namesIn(path),
     digests: Object.fromEntries(files.map((name) => [name, sha256Of(join(path, name))])),
     metrics: deterministicMetrics(path),
+    events: eventsIn(path),
     status,
     evaluation,
     configuration: { ...configuration, checkpointSeconds: undefined },
   };
+}
+
+/** How many events a run's event file holds, the one with the version too; it must hold whole ones only. */
+function eventsIn(path: string): number {
+  const bytes = readFileSync(join(path, 'events.out.tfevents.wakesleep'));
+  let count = 0;
+  let at = 0;
+  for (; at < bytes.length; at += Number(bytes.readBigUInt64LE(at)) + 16) count += 1;
+  expect(at).toBe(bytes.length);
+  return count;
 }
 
 /** Where a folder's checkpoint stands. */
@@ -82,7 +93,13 @@ describe('killed with SIGKILL', () => {
   }, 120_000);
 });
 
-describe('at each operation on files', () => {
+/**
+ * Of the operations on files every third, or all of them with WAKESLEEP_EVERY_OPERATION=1. A file is written by 8 of them and added to
+ * by 4, so the third ones fall on each part of a write in turn.
+ */
+const STRIDE = process.env.WAKESLEEP_EVERY_OPERATION === '1' ? 1 : 3;
+
+describe('at operations on files', () => {
   const phase = { type: 'contrastiveDivergence', epochs: 1, batchRows: 200 };
   const least = smallConfiguration(temporaryFolder(), { train: [{ type: 'greedy', phases: [phase, phase] }] });
   const whole = join(folder, 'small');
@@ -99,7 +116,7 @@ describe('at each operation on files', () => {
   });
 
   it('killed', async () => {
-    await forEachNumber(operations, async (operation) => {
+    await forEachNumber(operations, STRIDE, async (operation) => {
       const out = join(folder, `operation-${operation}`);
       const args = ['train', least, '--out', out, ...one];
       const killed = await wakesleep(args, { fault: `kill:${operation}` });
@@ -110,7 +127,7 @@ describe('at each operation on files', () => {
   }, 480_000);
 
   it('no room from there on: a sentence, nothing half-written, and it goes on when there is room', async () => {
-    await forEachNumber(operations, async (operation) => {
+    await forEachNumber(operations, STRIDE, async (operation) => {
       const out = join(folder, `full-${operation}`);
       const args = ['train', least, '--out', out, ...one];
       const ended = await wakesleep(args, { fault: `ENOSPC:${operation}+` });
@@ -130,7 +147,7 @@ describe('at each operation on files', () => {
         what,
       ).toEqual([]);
       if (existsSync(join(out, 'checkpoint.safetensors'))) progressOf(out);
-      if (operation % 6 !== 0) return;
+      if (operation % 6 !== 1) return;
       expect(await wakesleep([...args, '--resume']), what).toMatchObject({ status: 0 });
       expect(outcome(out), what).toEqual(wanted);
     });
@@ -167,6 +184,10 @@ describe('interrupted', () => {
       );
       expect(progressOf(out).phase).toBe(0);
       expect(progressOf(out).batch).toBeGreaterThan(0);
+      // TensorBoard may follow a run: the version, and a record for each epoch so far.
+      const { length } = deterministicMetrics(out);
+      expect(length).toBeGreaterThan(0);
+      expect(eventsIn(out)).toBe(1 + length);
       const resumed = await wakesleep(['train', long, '--out', out, '--resume']);
       expect(resumed.status).toBe(0);
       expect(resumed.stderr).toContain('going on after update ');
@@ -213,7 +234,7 @@ describe('--resume', () => {
   beforeAll(async () => {
     expect((await wakesleep(['train', small, '--out', join(folder, 'wanted'), ...one])).status).toBe(0);
     wanted = outcome(join(folder, 'wanted'));
-    // The two epochs are 8 + 12 operations for the folder and run.json, and 12 for each record and checkpoint.
+    // The two epochs are 8 + 12 + 10 operations for the folder, run.json and events, and 16 for each record.
     for (let operation = 40; ; operation += 1) {
       rmSync(out, { recursive: true, force: true });
       expect((await wakesleep(args, { fault: `kill:${operation}` })).signal).toBe('SIGKILL');
@@ -221,6 +242,7 @@ describe('--resume', () => {
     }
     expect(namesIn(out).filter((name) => !name.endsWith('.tmp'))).toEqual([
       'checkpoint.safetensors',
+      'events.out.tfevents.wakesleep',
       'metrics.jsonl',
       'run.json',
     ]);

@@ -30,6 +30,14 @@ describe('a table of separated values', () => {
     expect(labelled.values).toEqual(Float32Array.of(1, 2.5, -40, 0.5));
   });
 
+  it.each(['inf', '-Infinity', '?', 'None', 'n/a'])(
+    'does not take a first row with %s for names, and lose it',
+    (cell) => {
+      expect(refusal(() => read(`1,${cell}\n2,3\n`))).toContain('line 1, column 1');
+      expect(read(`1,${cell}\n2,3\n`, { header: true })).toMatchObject({ rows: 1, names: ['1', cell] });
+    },
+  );
+
   it('needs no header, nor a line feed at its end, and may be one row', () => {
     expect(read('1,2,3')).toMatchObject({ rows: 1, columns: 3, names: undefined });
     expect(read('\ufeff1,2,3\n\n4,5,6\n\n')).toMatchObject({ rows: 2, columns: 3, names: undefined });

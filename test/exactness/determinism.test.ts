@@ -378,11 +378,15 @@ describe('a number that is lost', () => {
     const data = datasetOf(engine);
     const model = engine.create(rbm({ visible: bernoulli(PIXELS), hidden: bernoulli(5) }), { seed: 1 });
     const algorithm = contrastiveDivergence({ ...PHASE, learningRate: 1e38, momentum: 0.9, epochs: 50, weightCost: 1 });
-    const error = await thrownBy(() => [...model.train(data, algorithm)]);
+    const run = model.train(data, algorithm);
+    const error = await thrownBy(() => [...run]);
     expect(error.code).toBe('NOT_FINITE');
     expect(error.where).toBe('connections.visible-hidden.weight');
     expect(error.message).toContain('connections.visible-hidden.weight');
     expect(error.message).toContain('learningRate');
+    // There is no going on after it, and it is not over as a run is that came to its end.
+    expect(await thrownBy(() => [...run])).toBe(error);
+    expect(run.done).toBe(false);
     model.free();
     data.free();
   });

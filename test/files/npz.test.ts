@@ -14,6 +14,22 @@ describe.skipIf(mayBeSkipped)('arrays of NumPy', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+  it.each(['i1', 'u1', 'i2', 'u2', 'i4', 'u4', 'i8', 'f2', 'f4', 'f8'])('of type %s come as f32', (type) => {
+    const program = `
+import sys, json, numpy
+kind = numpy.dtype(sys.argv[2])
+if kind.kind == 'f':
+    values = numpy.array([0.0, -0.0, 1.0, -1.5, 65504.0, 6e-8, 6.1e-5, 0.1, numpy.inf, -numpy.inf, numpy.nan], kind)
+else:
+    values = numpy.array([0, 1, numpy.iinfo(kind).min, numpy.iinfo(kind).max], kind)
+numpy.save(f'{sys.argv[1]}/typed.npy', values)
+values.astype('<f4').tofile(f'{sys.argv[1]}/typed.f4')`;
+    runPython(program, folder, type);
+    const { buffer, byteOffset, length } = Uint8Array.from(readFileSync(join(folder, 'typed.f4')));
+    const wanted = new Float32Array(buffer, byteOffset, length / 4);
+    expect(readNpy(readFileSync(join(folder, 'typed.npy')))).toEqual({ shape: [wanted.length], values: wanted });
+  });
+
   it.each(['C', 'F'])('of two and three dimensions in the order of %s come row-major', (order) => {
     const program = `
 import sys, numpy

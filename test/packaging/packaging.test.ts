@@ -35,8 +35,13 @@ beforeAll(() => {
 
 describe('the tarball', () => {
   test('holds what is built, and texts', () => {
-    const others = packed.files.filter((path) => !path.startsWith('dist/'));
+    const others = packed.files.filter((path) => !/^(dist|ts\/guides)\//.test(path));
     expect(others.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
+    const linked = [...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/\]\(([^)]*)\)/g)].map(
+      ([, path]) => path,
+    );
+    expect(linked).toContain('ts/guides/models.md');
+    expect(packed.files).toEqual(expect.arrayContaining(linked));
     expect(packed.files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/wasm/mt.wasm']));
     expect(packed.files.filter((path) => /\.(ts|map)$/.test(path) && !path.endsWith('.d.ts'))).toEqual([]);
   });

@@ -1,33 +1,49 @@
-/** What a run's event file tells TensorBoard: every measure over updates by layer, and at the end parameters and pictures. */
-import { type SummaryEvent, type SummaryValue, writeEvents } from '../files/tensorboard.js';
+/** A run's event file, which TensorBoard may follow: every measure over updates by layer, and at the end parameters and pictures. */
+import { eventBytes, eventFileStart, type SummaryValue } from '../files/tensorboard.js';
 import type { TrainingRecord } from '../learn/training.js';
 import type { Model } from '../model.js';
 import { cellsOf } from './metrics-table.js';
+import { type RunFolder, resultNames } from './run-folder.js';
 
 /** Fields of a record that say where training stands. */
 const PLACE = ['phase', 'layer', 'epoch', 'epochs', 'updates'];
 
-/** The bytes of the file; `startedAt` is when the run began, as run.json says it. */
-export function runEvents(
-  startedAt: string,
-  records: readonly TrainingRecord[],
-  model: Model,
-  pictures: readonly { readonly name: string; readonly bytes: Uint8Array | string }[],
-): Uint8Array {
-  const start = Date.parse(startedAt) / 1000;
-  let time = start;
-  const measured = records.map((record): SummaryEvent => {
-    time += record.timing.seconds;
-    return { time, step: record.updates, values: scalarsOf(record) };
-  });
-  const histograms = model.parameterSpecs.map(({ name }): SummaryValue => {
-    return { tag: name, values: model.parameter(name).values() };
-  });
-  const images = pictures.flatMap(({ name, bytes }): SummaryValue[] => {
-    return typeof bytes === 'string' || !name.endsWith('.png') ? [] : [{ tag: name.slice(0, -4), png: bytes }];
-  });
-  const step = records.at(-1)?.updates ?? model.updates;
-  return writeEvents(start, [...measured, { time, step, values: [...histograms, ...images] }]);
+/** The file grows with every record. A run that goes on writes it anew, so that nothing in it is torn or told twice. */
+export class RunEvents {
+  private time: number;
+  private step = 0;
+
+  /** Begins the file with the records that the run has given already; `startedAt` is when it began, as run.json says it. */
+  constructor(
+    private readonly folder: RunFolder,
+    startedAt: string,
+    records: readonly TrainingRecord[],
+  ) {
+    this.time = Date.parse(startedAt) / 1000;
+    folder.write(resultNames.events, eventFileStart(this.time));
+    for (const record of records) this.add(record);
+  }
+
+  add(record: TrainingRecord): void {
+    this.time += record.timing.seconds;
+    this.step = record.updates;
+    this.append(scalarsOf(record));
+  }
+
+  /** Ends the file with the parameters as histograms and the pictures that are PNGs. */
+  finish(model: Model, pictures: readonly { readonly name: string; readonly bytes: Uint8Array | string }[]): void {
+    const histograms = model.parameterSpecs.map(({ name }): SummaryValue => {
+      return { tag: name, values: model.parameter(name).values() };
+    });
+    const images = pictures.flatMap(({ name, bytes }): SummaryValue[] => {
+      return typeof bytes === 'string' || !name.endsWith('.png') ? [] : [{ tag: name.slice(0, -4), png: bytes }];
+    });
+    this.append([...histograms, ...images]);
+  }
+
+  private append(values: readonly SummaryValue[]): void {
+    this.folder.append(resultNames.events, eventBytes({ time: this.time, step: this.step, values }));
+  }
 }
 
 function scalarsOf(record: TrainingRecord): SummaryValue[] {

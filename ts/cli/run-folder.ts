@@ -9,7 +9,7 @@
  *     *.png, *.svg            pictures and plots
  *     metrics.csv             the records as a table
  *     report.html             all of this on one page
- *     events.out.tfevents.*   the records, parameters and pictures for TensorBoard
+ *     events.out.tfevents.*   the records as they come, and at the end parameters and pictures, for TensorBoard
  *
  * run.json is the first file and, saying `finished`, the last. After a kill the lines of metrics.jsonl that the checkpoint
  * does not know yet are cut off before training goes on.
@@ -77,7 +77,7 @@ const names = {
   model: 'model.safetensors',
 } as const;
 
-/** What is written of a finished run beside its model and pictures. TensorBoard knows its files by the name's beginning. */
+/** What is written for people and other programs, beside the model and pictures. TensorBoard knows its files by the name's beginning. */
 export const resultNames = {
   table: 'metrics.csv',
   events: 'events.out.tfevents.wakesleep',
@@ -152,12 +152,16 @@ export class RunFolder {
     writeFileAtomic(join(this.path, name), bytes);
   }
 
+  append(name: string, bytes: Uint8Array | string): void {
+    appendToFile(join(this.path, name), bytes);
+  }
+
   describe(description: RunDescription): void {
     writeFileAtomic(join(this.path, names.description), `${JSON.stringify(description, null, 2)}\n`);
   }
 
   appendRecord(record: TrainingRecord): void {
-    appendToFile(join(this.path, names.metrics), `${JSON.stringify(record)}\n`);
+    this.append(names.metrics, `${JSON.stringify(record)}\n`);
   }
 
   /**

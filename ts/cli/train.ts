@@ -55,7 +55,7 @@ import {
 import { showProgress } from './progress.js';
 import { reportRun } from './report.js';
 import { reportPage } from './report-page.js';
-import { runEvents } from './run-events.js';
+import { RunEvents } from './run-events.js';
 import { type RunDescription, RunFolder, resultNames } from './run-folder.js';
 import { assignmentsOf, checkVariants, withAssignments } from './set.js';
 import { graphInFile, readStart, refuseChangedStart, type Start, startingModel } from './start.js';
@@ -187,10 +187,11 @@ async function trainIn(
   const description = describe(what, engine, data, start, previous);
   const { run, records } = begin(folder, what, engine, data, start, interruption);
   folder.describe(description);
+  const events = new RunEvents(folder, description.startedAt, records);
   say(what, engine, run, folder, output);
   try {
-    records.push(...(await runToEnd(folder, run, configuration.checkpointSeconds, interruption, output)));
-    const finished = await finish(folder, run, data, description, records, interruption);
+    records.push(...(await runToEnd(folder, run, events, configuration.checkpointSeconds, interruption, output)));
+    const finished = await finish(folder, run, data, description, records, events, interruption);
     reportRun(folder, graph, finished, output);
     return exitStatus.done;
   } finally {
@@ -282,6 +283,7 @@ function say({ title }: Source, engine: Engine, run: Run, folder: RunFolder, out
 async function runToEnd(
   folder: RunFolder,
   run: Run,
+  events: RunEvents,
   checkpointSeconds: number,
   interruption: Interruption,
   output: Output,
@@ -294,6 +296,7 @@ async function runToEnd(
       records.push(record);
       folder.appendRecord(record);
       folder.writeCheckpoint(run.toBytes());
+      events.add(record);
       display.record(record);
       output.object({ type: 'record', ...record });
     }
@@ -353,6 +356,7 @@ async function finish(
   data: LoadedData,
   description: RunDescription,
   records: readonly TrainingRecord[],
+  events: RunEvents,
   { pause }: Interruption,
 ): Promise<RunDescription> {
   const startedAt = performance.now();
@@ -378,7 +382,7 @@ async function finish(
   const drawn = Object.entries(pictures).flatMap(([name, bytes]) => (bytes === undefined ? [] : [{ name, bytes }]));
   for (const { name, bytes } of drawn) folder.write(name, bytes);
   folder.write(resultNames.table, metricsCsv(records));
-  folder.write(resultNames.events, runEvents(description.startedAt, records, model, drawn));
+  events.finish(model, drawn);
   const training = records.reduce((sum, { timing }) => sum + timing.seconds, 0);
   const finished: RunDescription = {
     ...description,

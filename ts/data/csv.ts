@@ -278,12 +278,15 @@ class Records {
   }
 }
 
-/** Whether a cell, other than that of the label, is neither a number nor missing. */
+/** What other programs write for numbers that are missing or infinite, and what no column is called. */
+const NO_NAME = /^([?-]|[+-]?inf(inity)?|none|null|n\/a|#n\/a)$/i;
+
+/** Whether a cell, other than that of the label, is neither a number nor missing, and may be a name. */
 function hasText(cells: Cells, labelCell: number): boolean {
   for (let cell = 0; cell < cells.count; cell += 1) {
     if (cell === labelCell || cells.isMissing(cell)) continue;
     const { bytes, from, to } = cells.part(cell);
-    if (Number.isNaN(numberIn(bytes, from, to))) return true;
+    if (Number.isNaN(numberIn(bytes, from, to)) && !NO_NAME.test(cells.text(cell).trim())) return true;
   }
   return false;
 }

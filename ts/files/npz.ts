@@ -16,11 +16,28 @@ export interface NumpyArray {
 
 const NUMPY = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
+const TWO_TO_112 = 5.192296858534828e33;
+
+/** A half-precision number: its bits, moved, are those of a single-precision one that is smaller by 2^112. */
+function halfAt(view: DataView, at: number): number {
+  const bits = view.getUint16(at, true);
+  const sign = bits >> 15 === 0 ? 1 : -1;
+  const fraction = bits & 0x3ff;
+  if ((bits & 0x7c00) === 0x7c00) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  const moved = new DataView(new ArrayBuffer(4));
+  moved.setUint32(0, (bits & 0x7fff) << 13);
+  return sign * moved.getFloat32(0) * TWO_TO_112;
+}
+
 const readers = {
+  '<f2': [2, halfAt],
   '<f4': [4, (view: DataView, at: number) => view.getFloat32(at, true)],
   '<f8': [8, (view: DataView, at: number) => view.getFloat64(at, true)],
   '>f4': [4, (view: DataView, at: number) => view.getFloat32(at, false)],
   '>f8': [8, (view: DataView, at: number) => view.getFloat64(at, false)],
+  '<i2': [2, (view: DataView, at: number) => view.getInt16(at, true)],
+  '<u2': [2, (view: DataView, at: number) => view.getUint16(at, true)],
+  '<u4': [4, (view: DataView, at: number) => view.getUint32(at, true)],
   '<i4': [4, (view: DataView, at: number) => view.getInt32(at, true)],
   '<i8': [8, (view: DataView, at: number) => Number(view.getBigInt64(at, true))],
   '|u1': [1, (view: DataView, at: number) => view.getUint8(at)],

@@ -25,26 +25,21 @@ export interface SummaryEvent {
 const VERSION = 'brain.Event:2';
 const BUCKETS = 50;
 
-/** The bytes of an event file; `events` go on in order of their steps. Numbers that are not finite are written as such. */
-export function writeEvents(startedAt: number, events: readonly SummaryEvent[]): Uint8Array<ArrayBuffer> {
-  const first = messageOf((event) => {
+/** The bytes that an event file begins with; `startedAt` is in seconds since 1970. */
+export function eventFileStart(startedAt: number): Uint8Array<ArrayBuffer> {
+  return recordOf((event) => {
     event.writeDoubleField(1, startedAt);
     event.writeStringField(3, VERSION);
   });
-  const messages = events.map(({ time, step, values }) =>
-    messageOf((event) => {
-      event.writeDoubleField(1, time);
-      event.writeVarintField(2, step);
-      event.writeMessage(5, writeSummary, values);
-    }),
-  );
-  return recordsOf([first, ...messages]);
 }
 
-function messageOf(write: (to: PbfWriter) => void): Uint8Array {
-  const writer = new PbfWriter();
-  write(writer);
-  return writer.finish();
+/** The bytes of an event, which go to the end of a file. Numbers that are not finite are written as such. */
+export function eventBytes({ time, step, values }: SummaryEvent): Uint8Array<ArrayBuffer> {
+  return recordOf((event) => {
+    event.writeDoubleField(1, time);
+    event.writeVarintField(2, step);
+    event.writeMessage(5, writeSummary, values);
+  });
 }
 
 function writeSummary(values: readonly SummaryValue[], to: PbfWriter): void {
@@ -93,19 +88,17 @@ function writeHistogram(values: ArrayLike<number>, to: PbfWriter): void {
 
 // ---- Records ----
 
-function recordsOf(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const size = messages.reduce((sum, message) => sum + message.length + 16, 0);
-  const file = new Uint8Array(size);
-  const view = new DataView(file.buffer);
-  let at = 0;
-  for (const message of messages) {
-    view.setBigUint64(at, BigInt(message.length), true);
-    view.setUint32(at + 8, maskedChecksum(file.subarray(at, at + 8)), true);
-    file.set(message, at + 12);
-    view.setUint32(at + 12 + message.length, maskedChecksum(message), true);
-    at += message.length + 16;
-  }
-  return file;
+function recordOf(write: (to: PbfWriter) => void): Uint8Array<ArrayBuffer> {
+  const writer = new PbfWriter();
+  write(writer);
+  const message = writer.finish();
+  const record = new Uint8Array(message.length + 16);
+  const view = new DataView(record.buffer);
+  view.setBigUint64(0, BigInt(message.length), true);
+  view.setUint32(8, maskedChecksum(record.subarray(0, 8)), true);
+  record.set(message, 12);
+  view.setUint32(12 + message.length, maskedChecksum(message), true);
+  return record;
 }
 
 /** The CRC-32C, turned by 15 bits and moved, so that the checksum of bytes that hold checksums is a good one too. */

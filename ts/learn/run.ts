@@ -61,6 +61,8 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
   private tensors: () => Map<string, Float32Array> = () => new Map();
   private ended = false;
   private isFreed = false;
+  /** What the loop threw: there is no going on after it. */
+  private failure: { readonly error: unknown } | undefined;
   /** What identifies the rows, which do not change: found when a checkpoint first needs it. */
   private identity: DataIdentity | undefined;
 
@@ -167,6 +169,7 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
 
   private step(): TrainingRecord | undefined | 'end' {
     const { progress } = this.training;
+    if (this.failure !== undefined) throw this.failure.error;
     if (this.isFreed && !this.ended) throw freed('The room that this run learned in is');
     if (this.model.updates !== progress.updates) {
       throw new WakesleepError('OPTION_INVALID', 'The model has been trained by another run since this one began.', {
@@ -178,6 +181,9 @@ export class Run implements AsyncIterable<TrainingRecord>, Iterable<TrainingReco
       const { done, value } = this.loop.next();
       this.ended = done === true;
       return done ? 'end' : value;
+    } catch (error) {
+      this.failure = { error };
+      throw error;
     } finally {
       this.model.countUpdates(progress.updates);
     }

@@ -233,6 +233,8 @@ describe('the demonstration page', () => {
     // What else this machine does can only make tasks longer: one quiet window is enough.
     const lengths = isFree(first) ? first : await longTasks(page);
     expect(await statusOf(page)).toMatch(/^Learning/);
+    // Nobody is told of every epoch aloud.
+    expect(await page.getAttribute('#status', 'aria-live')).toBe('off');
     expect(isFree(lengths), `${first}; ${lengths} ms`).toBe(true);
     await page.click('#pause');
     await page.locator('#resume:enabled').waitFor();

@@ -1,9 +1,10 @@
-/** The edge runtime `workerd`: bundles a worker as its tools do, and serves it. */
+/** Edge runtimes, `workerd` and `edge-light`: bundles a worker as the tools of each do, and serves it. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { EdgeVM } from '@edge-runtime/vm';
+import { build, type Plugin } from 'esbuild';
 import { testHostPath } from '../../crates/setup.mjs';
 
 /** How modules other than scripts are known to workerd. */
@@ -83,4 +84,44 @@ const main :Workerd.Worker = (
   compatibilityDate = "2025-09-01",
 );
 `;
+}
+
+/** What bundlers for `edge-light` make of a wasm file asked for with `?module`: a global that the runtime binds to the compiled module. */
+function boundModules(paths: Map<string, string>): Plugin {
+  return {
+    name: 'bound-modules',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /\.wasm\?module$/ }, ({ path, resolveDir }) => {
+        return { path: join(resolveDir, path.replace('?module', '')), namespace: 'bound-module' };
+      });
+      onLoad({ filter: /.*/, namespace: 'bound-module' }, ({ path }) => {
+        const name = `wasm_${paths.size}`;
+        paths.set(name, path);
+        return { contents: `export default ${name};` };
+      });
+    },
+  };
+}
+
+/** Serves a worker in the VM that `edge-light` is made of, which gives programs the names of that runtime and no others. */
+export async function serveOnEdgeLight(source: string, resolveDir: string): Promise<EdgeServer> {
+  const paths = new Map<string, string>();
+  const { outputFiles } = await build({
+    stdin: { contents: source, resolveDir },
+    bundle: true,
+    write: false,
+    format: 'iife',
+    platform: 'browser',
+    conditions: ['edge-light', 'worker', 'browser'],
+    plugins: [boundModules(paths)],
+    logLevel: 'error',
+  });
+  const bound: Record<string, WebAssembly.Module> = {};
+  for (const [name, path] of paths) bound[name] = await WebAssembly.compile(await readFile(path));
+  const vm = new EdgeVM({ extend: (context) => Object.assign(context, bound) });
+  vm.evaluate(outputFiles[0]!.text);
+  return {
+    ask: async (path) => (await vm.dispatchFetch(`http://edge/${path}`)).json(),
+    close: () => {},
+  };
 }

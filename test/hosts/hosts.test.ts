@@ -11,7 +11,7 @@ import { bernoulli, contrastiveDivergence, load, rbm } from 'wakesleep';
 import * as inline from 'wakesleep/inline';
 import { testHostPath } from '../../crates/setup.mjs';
 import { answers } from './answers.mjs';
-import { bundleForEdge, type EdgeServer, serveOnEdge } from './edge.js';
+import { bundleForEdge, type EdgeServer, serveOnEdge, serveOnEdgeLight } from './edge.js';
 
 const run = promisify(execFile);
 const HOSTS = {
@@ -94,6 +94,31 @@ describe('the edge runtime workerd', () => {
       message: '`threads: 2` cannot be had here: An edge runtime starts no threads.',
     });
     expect(await server.ask('worker')).toMatchObject({ code: 'THREADS_UNAVAILABLE' });
+  });
+});
+
+describe('the edge runtime edge-light', () => {
+  it('scores to the same bits as Node, and says what it lacks', async () => {
+    const source = `import { load } from 'wakesleep/inline';
+      import { answers } from './test/hosts/answers.mjs';
+      const bytes = Uint8Array.from(atob('${Buffer.from(model).toString('base64')}'), (letter) => letter.charCodeAt(0));
+      const tasks = {
+        score: async () => { const engine = await load(); return { info: engine.info, scores: answers(engine, bytes) }; },
+        threads: () => load({ threads: 2 }),
+      };
+      addEventListener('fetch', (event) => event.respondWith((async () => {
+        try {
+          return Response.json(await tasks[new URL(event.request.url).pathname.slice(1)]());
+        } catch ({ code, message }) {
+          return Response.json({ code, message });
+        }
+      })()));`;
+    const server = await serveOnEdgeLight(source, resolve('.'));
+    expect(await server.ask('score')).toEqual({
+      info: expect.objectContaining({ artefact: 'st', threads: 1, host: 'edge runtime edge-runtime' }),
+      scores: wanted,
+    });
+    expect(await server.ask('threads')).toMatchObject({ code: 'THREADS_UNAVAILABLE' });
   });
 });
 

@@ -125,6 +125,9 @@ function showProgress(): void {
     notKept === undefined
       ? ''
       : ` This browser could not keep the checkpoint (${notKept}): download it before you leave.`;
+  const status = byId('status', HTMLElement);
+  // Read out when learning begins and ends, and not at every epoch.
+  status.ariaLive = isTraining && status.textContent!.startsWith(state) ? 'off' : 'polite';
   say('status', `${state}: ${done}.${trouble}`);
 }
 

@@ -57,7 +57,7 @@ export async function load(options: LoadOptions = {}): Promise<Runtime> {
   const host = await describeHost();
   const launcher = await launcherOf(host);
   const plan = planFor(wanted, host);
-  if (!host.compiles && !(wanted.wasm[plan.artefact] instanceof WebAssembly.Module)) throw notCompiled(plan, host);
+  if (!host.compiles && !isModule(wanted.wasm[plan.artefact])) throw notCompiled(plan, host);
   try {
     return await start(plan, wanted, host, launcher);
   } catch (cause) {
@@ -114,12 +114,7 @@ function readSource(name: Artefact, source: unknown): WasmSources {
 }
 
 function isWasmSource(source: unknown): source is WasmSource {
-  return (
-    source instanceof WebAssembly.Module ||
-    source instanceof URL ||
-    source instanceof ArrayBuffer ||
-    ArrayBuffer.isView(source)
-  );
+  return isModule(source) || source instanceof URL || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
 }
 
 // ---- The plan ----
@@ -309,8 +304,13 @@ function infoOf(plan: Plan, host: Host, bound: Bound, maxMemoryBytes: number): R
 /** Modules of this package's own files, compiled once: engines may be opened by the hundred. */
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
+/** Whether a value is a compiled module, of this realm or another: edge runtimes hand a program modules from outside of it. */
+function isModule(value: unknown): boolean {
+  return Object.prototype.toString.call(value) === '[object WebAssembly.Module]';
+}
+
 function moduleOf(source: WasmSource, launcher: Launcher): Promise<WebAssembly.Module> {
-  if (source instanceof WebAssembly.Module) return Promise.resolve(source);
+  if (isModule(source)) return Promise.resolve(source as WebAssembly.Module);
   if (!(source instanceof URL)) {
     const compiling = WebAssembly.compile(source as BufferSource);
     // It is awaited a little later, and until then its failure must not count as one that nobody hears.

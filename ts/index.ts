@@ -30,12 +30,13 @@ export {
   readIdxLabels,
 } from './data/idx.js';
 export { type ImageFolderOptions, type NamedFile, readImageFolder, readImages } from './data/image-folder.js';
-export { denseRows, type LibsvmOptions, readLibsvm, type SparseRows } from './data/libsvm.js';
+export { type LibsvmOptions, type LibsvmRows, readLibsvm } from './data/libsvm.js';
 export { type MatArray, readMat } from './data/mat.js';
 export { type NorbMatrix, type NorbType, readNorb } from './data/norb.js';
 export { type ParquetOptions, readParquet } from './data/parquet.js';
 export type { Pictures } from './data/pictures.js';
 export { type Row, type RowNumbers, type RowsOptions, readRows } from './data/rows.js';
+export { denseRows, type SparseRows } from './data/sparse.js';
 export {
   type StructuredNoiseKind,
   type StructuredNoiseOptions,

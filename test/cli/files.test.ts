@@ -99,6 +99,45 @@ describe('rows in files', () => {
     expect(scores[1]!.stdout).toBe(scores[0]!.stdout);
   });
 
+  it('that are sparse are trained on as tables are, and test rows begin with the index that training rows begin with', async () => {
+    const rows = [
+      [1, 0, 1, 0],
+      [0, 1, 0, 1],
+      [0, 1, 1, 0],
+      [0, 0, 0, 1],
+    ];
+    const pairs = (row: number[]) =>
+      row.flatMap((value, column) => (value === 0 ? [] : [`${column}:${value}`])).join(' ');
+    const table = (some: number[][]) => some.map((row, at) => `${row.join(',')},${at % 2}\n`).join('');
+    const sparse = (some: number[][]) => some.map((row, at) => `${at % 2} ${pairs(row)}\n`).join('');
+    // Only the training rows have an index 0.
+    for (const [name, some] of [
+      ['train', rows],
+      ['test', rows.slice(1)],
+    ] as const) {
+      writeFileSync(at(`${name}.csv`), table(some));
+      writeFileSync(at(`${name}.svm`), sparse(some));
+    }
+    const binary = (units: number) => ({ type: 'bernoulli', units });
+    const label = { type: 'softmax', size: 2 };
+    const trained = async (ending: string, data: object) => {
+      const file = at(`${ending}.json`);
+      const configuration = {
+        seed: 1,
+        data: { file: at(`train.${ending}`), testFile: at(`test.${ending}`), ...data },
+        model: { type: 'deepBeliefNet', visible: binary(4), hidden: [binary(3)], label, top: binary(4) },
+        train: [{ type: 'greedy', phases: [{ type: 'contrastiveDivergence' }, { type: 'contrastiveDivergence' }] }],
+        evaluate: ['testError'],
+      };
+      writeFileSync(file, JSON.stringify(configuration));
+      const out = at(`out-${ending}`);
+      expect(await wakesleep(['train', file, '--out', out, ...one])).toMatchObject({ status: 0 });
+      const { evaluation, model } = runOf(out);
+      return { evaluation, model };
+    };
+    expect(await trained('svm', {})).toEqual(await trained('csv', { labelColumn: -1 }));
+  });
+
   it('that do not fit are refused in words', async () => {
     writeFileSync(at('narrow.csv'), '1,2,3\n');
     writeFileSync(at('two.csv'), `${'0,'.repeat(144)}yes\n${'1,'.repeat(144)}no\n`);

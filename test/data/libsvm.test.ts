@@ -22,6 +22,7 @@ describe('sparse rows of libsvm', () => {
       labels: Uint8Array.of(1, 0, 1),
       classes: 2,
       classNames: ['-1', '1'],
+      firstIndex: 1,
     });
     const other = read('+1 1:1\n-1.0 4:1\n', { classNames: sparse.classNames });
     expect(other).toMatchObject({ labels: Uint8Array.of(1, 0), classNames: ['-1', '1'] });
@@ -48,8 +49,7 @@ describe('sparse rows of libsvm', () => {
 
   it('are refused as dense rows where no memory holds them', () => {
     const rows = 2 ** 20;
-    const none = { labels: undefined, classes: undefined, classNames: undefined };
-    const sparse = { rows, columns: 65_535, offsets: new Uint32Array(rows + 1), places: new Uint32Array(1), ...none };
+    const sparse = { rows, columns: 65_535, offsets: new Uint32Array(rows + 1), places: new Uint32Array(1) };
     expect(refusal(() => denseRows({ ...sparse, values: Float32Array.of(0.5) }, 't.svm'))).toBe(
       `OUT_OF_MEMORY: t.svm holds ${4 * rows * 65_535} bytes of rows, and one data set takes 2147418112 at most.`,
     );

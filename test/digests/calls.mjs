@@ -282,6 +282,15 @@ class Calls {
     activity = gathered();
     activity.gatherStates(chances, false, 1, order, 1, this.streamOf(BINARISE, 0, 4, 0));
     this.hashLists('gather states f32', activity);
+    const offsets = this.buffer(Uint32Array.from({ length: DATA_ROWS + 1 }, (_, row) => 3 * row));
+    const three = (row) => [row % 7, 20 + (row % 9), 40 + (row % 3)];
+    const units = this.buffer(Uint32Array.from(Array.from({ length: DATA_ROWS }, (_, row) => three(row)).flat()));
+    activity = gathered();
+    activity.gatherSparse(offsets, units, numbers, 0.5, order, 4);
+    this.hashLists('gather sparse', activity);
+    activity = gathered();
+    activity.gatherStatesSparse(offsets, units, chances, 1, order, 3, this.streamOf(BINARISE, 0, 5, 0));
+    this.hashLists('gather states sparse', activity);
     const labels = this.buffer(Uint8Array.from(words(15, DATA_ROWS), (word) => word % 10));
     activity = this.kernels.Activity.create(ROWS, 10);
     activity.gatherLabels(labels, order, 0);

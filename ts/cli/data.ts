@@ -28,6 +28,8 @@ export interface LoadedRows {
   readonly digest: DataDigest;
   /** What the classes are called, where it is not by their numbers. */
   readonly classNames: readonly string[] | undefined;
+  /** What the first index of sparse rows is in their file. */
+  readonly firstIndex: 0 | 1 | undefined;
 }
 
 /** Loads training, held-out and test rows; throws `DATA_MISSING`, `DATA_CORRUPT`, `OPTION_INVALID` and what they hold. */
@@ -38,11 +40,18 @@ export async function loadData(
 ): Promise<LoadedData> {
   const names = namesOf(data);
   const train = await loadRows(engine, names.train, { ...names.trainRequest, dataFolder });
-  const { height, width } = train;
+  const { height, width, firstIndex } = train;
   const test =
     names.test === undefined
       ? undefined
-      : await loadRows(engine, names.test, { ...names.testRequest, dataFolder, height, width, ...classesOf(train) });
+      : await loadRows(engine, names.test, {
+          ...names.testRequest,
+          dataFolder,
+          height,
+          width,
+          firstIndex,
+          ...classesOf(train),
+        });
   if (data.heldOut >= train.rows.rows) {
     const wanted = `below the number of training rows, ${train.rows.rows}`;
     throw new WakesleepError('OPTION_INVALID', `\`data.heldOut\` must be ${wanted}; got ${data.heldOut}.`, {
@@ -72,15 +81,17 @@ function subsetOf(rows: Dataset, data: Configuration['data']): Dataset {
 /** Loads what one name or path stands for. */
 export async function loadRows(engine: Engine, name: string, request: DataRequest): Promise<LoadedRows> {
   const found = await resolveData(name, request);
-  const { images, columns, labels, classes, classNames, height, width, scale, hasMissing } = found;
+  const { images, columns, labels, classes, classNames, height, width, scale, hasMissing, firstIndex } = found;
   const labelled = labels === undefined ? {} : { labels, classes: classes! };
   const known = hasMissing === true ? { known: 'notNaN' as const } : {};
   const rows = engine.dataset({ rows: images, columns, scale, name, ...labelled, ...known });
-  return { rows, height, width, classNames, digest: { name, rows: found.rows, sha256: digestOf(found) } };
+  return { rows, height, width, classNames, firstIndex, digest: { name, rows: found.rows, sha256: digestOf(found) } };
 }
 
 function digestOf({ images, labels }: ResolvedData): string {
-  const hash = createHash('sha256').update(images);
+  const hash = createHash('sha256');
+  const parts = 'offsets' in images ? [images.offsets, images.places, images.values] : [images];
+  for (const part of parts) hash.update(part);
   return (labels === undefined ? hash : hash.update(labels)).digest('hex');
 }
 

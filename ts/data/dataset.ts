@@ -7,17 +7,27 @@
 import { WakesleepError } from '../errors.js';
 import { fingerprint } from '../fingerprint.js';
 import { noiseStream, seedWords } from '../noise.js';
-import { describeValue, finiteNumber, integer, oneOf, seed as readSeed, refuseUnknown } from '../options.js';
+import {
+  describeValue,
+  finiteNumber,
+  integer,
+  isPlainObject,
+  oneOf,
+  seed as readSeed,
+  refuseUnknown,
+} from '../options.js';
 import { withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Range } from '../units/unit.js';
+import { checkSparse, type SparseRows } from './sparse.js';
+import { type Elements, type GivenRows, type Stored, store } from './stored.js';
 
 /** What `engine.dataset()` takes. */
 export interface DatasetOptions {
-  /** `[rows, columns]`, row-major: bytes (kept as bytes), floats, or a list of rows. */
-  readonly rows: Uint8Array | Uint8ClampedArray | Float32Array | readonly ArrayLike<number>[];
-  /** Numbers in a row; may be left out for a list of rows. */
+  /** `[rows, columns]`, row-major: bytes (kept as bytes), floats, a list of rows, or sparse rows, of which zeros take no memory. */
+  readonly rows: Uint8Array | Uint8ClampedArray | Float32Array | readonly ArrayLike<number>[] | SparseRows;
+  /** Numbers in a row; may be left out for a list of rows and for sparse rows. */
   readonly columns?: number;
   /** What every number is multiplied by when it is read, default 1; 1/255 for pixels in bytes. */
   readonly scale?: number;
@@ -27,7 +37,7 @@ export interface DatasetOptions {
   readonly classes?: number;
   /**
    * Which numbers are known: `[rows, columns]`, 0 where one is missing, or `notNaN`, where NaN stands for one that is
-   * missing. Default: all are. Trainers draw what is missing from the model given what is known.
+   * missing. Default: all are. Trainers draw what is missing from the model given what is known. Not for sparse rows.
    */
   readonly known?: ArrayLike<number> | 'notNaN';
   /** How much each row counts in training, at least 0 and not all 0; default all alike. Only their ratios matter. */
@@ -69,14 +79,13 @@ export interface DataIdentity {
 /** What all views of one set share. */
 interface Storage {
   readonly runtime: Runtime;
-  readonly data: EngineBuffer;
-  readonly pixels: boolean;
+  readonly stored: Stored;
   readonly labels: EngineBuffer | undefined;
   readonly classes: number;
   readonly columns: number;
   readonly scale: number;
   readonly name: string;
-  /** A byte for each number, 0 where it is missing (and 0 in `data`); undefined where all are known. */
+  /** A byte for each number, 0 where it is missing (and 0 in `stored`); undefined where all are known. */
   readonly known: EngineBuffer | undefined;
   /** Weights of all rows with a mean of 1, where rows do not count alike. */
   readonly rowWeights: Float32Array | undefined;
@@ -152,13 +161,11 @@ export class Dataset {
 
   /** The first number of the whole set that is not within a range. @internal */
   outside(range: Range): Place | undefined {
-    const { outside, data, pixels, columns, scale } = this.storage;
+    const { outside, stored, scale } = this.storage;
     const key = JSON.stringify(range);
     if (!outside.has(key)) {
-      const found = pixels
-        ? outsideOfBytes(data.bytes(), columns, scale, range)
-        : outsideOfFloats(data.floats(), columns, scale, range);
-      outside.set(key, found);
+      const elements = stored.elements();
+      outside.set(key, placeAt(stored, elements, firstOutside(elements, scale, range), scale));
     }
     return outside.get(key);
   }
@@ -172,25 +179,19 @@ export class Dataset {
     );
   }
 
-  /** A copy of the numbers, scaled, `[rows, columns]`; NaN where one is missing. */
+  /** A copy of the numbers, scaled, `[rows, columns]`, zeros of sparse rows too; NaN where one is missing. */
   values(): Float32Array<ArrayBuffer> {
-    const { data, pixels, scale } = this.storage;
-    const source = this.part(pixels ? data.bytes() : data.floats());
+    const { stored, scale } = this.storage;
     const factor = Math.fround(scale);
     const known = this.known();
-    return Float32Array.from(source, (value, place) => (known?.[place] === 0 ? Number.NaN : value * factor));
-  }
-
-  /** This view's part of something that has a place for each number. */
-  private part<T extends Uint8Array | Float32Array>(whole: T): T {
-    const { columns } = this.storage;
-    return whole.subarray(this.firstRow * columns, (this.firstRow + this.rows) * columns) as T;
+    const numbers = stored.dense(this.firstRow, this.rows);
+    return Float32Array.from(numbers, (value, place) => (known?.[place] === 0 ? Number.NaN : value * factor));
   }
 
   /** Which numbers of this view are known, 0 where one is missing; undefined where all are. @internal */
   known(): Uint8Array | undefined {
-    const { known } = this.storage;
-    return known === undefined ? undefined : this.part(known.bytes());
+    const { known, columns } = this.storage;
+    return known?.bytes().subarray(this.firstRow * columns, (this.firstRow + this.rows) * columns);
   }
 
   /**
@@ -202,26 +203,19 @@ export class Dataset {
     const where = 'binarised()';
     refuseUnknown(where, options, options.method === 'threshold' ? ['method'] : ['method', 'seed']);
     const method = oneOf(where, 'method', options.method, ['sample', 'threshold'] as const);
-    const { runtime, columns, name } = this.storage;
-    const values = this.values();
-    const states = new Uint8Array(values.length);
-    if (method === 'threshold') {
-      for (let place = 0; place < states.length; place += 1) states[place] = Number(values[place]! >= 0.5);
-    } else {
-      const seed = readSeed(where, (options as { readonly seed: number }).seed);
-      const stream = noiseStream(runtime, seed, 'score', 1);
-      withScratch(runtime, columns * 4, (scratch) => {
-        for (let row = 0; row < this.rows; row += 1) {
-          stream.uniforms(this.firstRow + row, scratch.handle, columns);
-          const uniforms = scratch.floats();
-          const first = row * columns;
-          for (let column = 0; column < columns; column += 1) {
-            states[first + column] = Number(uniforms[column]! < values[first + column]!);
-          }
-        }
-      });
-      stream.free();
-    }
+    const { runtime, stored, columns, name } = this.storage;
+    const factor = Math.fround(this.storage.scale);
+    const seed = method === 'sample' ? readSeed(where, (options as { readonly seed: number }).seed) : 0;
+    const stream = noiseStream(runtime, seed, 'score', 1);
+    const states = withScratch(runtime, columns * 4, (scratch) =>
+      stored.replaced(this.firstRow, this.rows, (row) => {
+        if (method === 'threshold') return (value) => Number(Math.fround(value * factor) >= 0.5);
+        stream.uniforms(this.firstRow + row, scratch.handle, columns);
+        const uniforms = scratch.floats();
+        return (value, column) => Number(uniforms[column]! < Math.fround(value * factor));
+      }),
+    );
+    stream.free();
     return createDataset(runtime, { rows: states, columns, name: `${name} (${method})`, ...this.belongings() });
   }
 
@@ -270,20 +264,21 @@ export class Dataset {
 
   /** A data set of its own of some rows of this view, with all that belongs to them. */
   private copyOfRows(rows: readonly number[], name: string): Dataset {
-    const { runtime, data, pixels, columns, scale } = this.storage;
-    const values = gathered(this.part(pixels ? data.bytes() : data.floats()), rows, columns);
-    return createDataset(runtime, { rows: values, columns, scale, name, ...this.belongings(rows) });
+    const { runtime, stored, columns, scale } = this.storage;
+    const chosen = stored.some(rows.map((row) => this.firstRow + row));
+    return createDataset(runtime, { rows: chosen, columns, scale, name, ...this.belongings(rows) });
   }
 
   /**
    * A data set of its own of these rows after a change to the numbers as they are stored, `[rows, columns]`; `one` is the
    * largest that stands for no more than 1. @internal
    */
-  changed(name: string, change: (stored: Uint8Array | Float32Array, one: number) => void): Dataset {
-    const { runtime, data, pixels, columns, scale } = this.storage;
-    const stored = this.part(pixels ? data.bytes() : data.floats()).slice();
-    change(stored, pixels ? Math.min(255, Math.floor(1 / scale + 1e-6)) : largestFloatToOne(scale));
-    return createDataset(runtime, { rows: stored, columns, scale, name, ...this.belongings() });
+  changed(name: string, change: (numbers: Uint8Array | Float32Array, one: number) => void): Dataset {
+    const { runtime, stored, columns, scale } = this.storage;
+    const numbers = stored.dense(this.firstRow, this.rows);
+    const areBytes = !(numbers instanceof Float32Array);
+    change(numbers, areBytes ? Math.min(255, Math.floor(1 / scale + 1e-6)) : largestFloatToOne(scale));
+    return createDataset(runtime, { rows: numbers, columns, scale, name, ...this.belongings() });
   }
 
   /** What belongs to rows of this view beside their numbers: of some of them, or of all. */
@@ -302,10 +297,10 @@ export class Dataset {
 
   /** Whether every number is 0 or 1. */
   isBinary(): boolean {
-    const { data, pixels, columns, scale } = this.storage;
-    const source = pixels ? data.bytes() : data.floats();
-    const view = source.subarray(this.firstRow * columns, (this.firstRow + this.rows) * columns);
-    return view.every((value) => value === 0 || Math.fround(value * scale) === 1);
+    const { stored, scale } = this.storage;
+    return stored
+      .elementsOf(this.firstRow, this.rows)
+      .every((value) => value === 0 || Math.fround(value * scale) === 1);
   }
 
   /** @internal */
@@ -318,14 +313,12 @@ export class Dataset {
 
   /** Mean of each column's known numbers over this view, in f64, rows ascending; 0 where none is known. */
   columnMeans(): Float64Array {
-    const { data, pixels, columns, scale } = this.storage;
-    const source = pixels ? data.bytes() : data.floats();
+    const { stored, columns, scale } = this.storage;
     const sums = new Float64Array(columns);
-    const end = (this.firstRow + this.rows) * columns;
-    for (let row = this.firstRow * columns; row < end; row += columns) {
+    stored.eachRow(this.firstRow, this.rows, (numbers) => {
       // What is missing is stored as 0.
-      for (let column = 0; column < columns; column += 1) sums[column]! += source[row + column]!;
-    }
+      for (let column = 0; column < columns; column += 1) sums[column]! += numbers[column]!;
+    });
     const counts = this.knownInColumns();
     return sums.map((sum, column) => (sum / Math.max(1, counts?.[column] ?? this.rows)) * scale);
   }
@@ -343,29 +336,32 @@ export class Dataset {
 
   /** Sum of each row, in f64. */
   rowSums(): Float64Array {
-    const { columns } = this.storage;
+    const { stored, columns, scale } = this.storage;
+    const factor = Math.fround(scale);
+    const known = this.known();
     const sums = new Float64Array(this.rows);
-    this.values().forEach((value, place) => {
-      sums[Math.floor(place / columns)]! += value;
+    stored.eachRow(this.firstRow, this.rows, (numbers, row) => {
+      for (let column = 0; column < columns; column += 1) {
+        const isKnown = known?.[row * columns + column] !== 0;
+        sums[row]! += isKnown ? Math.fround(numbers[column]! * factor) : Number.NaN;
+      }
     });
     return sums;
   }
 
   /** Standard deviation of each column over this view (dividing by the number of rows), in f64, rows ascending. */
   columnDeviations(): Float64Array {
-    const { data, pixels, columns, scale } = this.storage;
-    const source = pixels ? data.bytes() : data.floats();
+    const { stored, columns, scale } = this.storage;
     const means = this.columnMeans();
     const sums = new Float64Array(columns);
-    const known = this.storage.known?.bytes();
-    const end = (this.firstRow + this.rows) * columns;
-    for (let row = this.firstRow * columns; row < end; row += columns) {
+    const known = this.known();
+    stored.eachRow(this.firstRow, this.rows, (numbers, row) => {
       for (let column = 0; column < columns; column += 1) {
-        if (known?.[row + column] === 0) continue;
-        const difference = source[row + column]! * scale - means[column]!;
+        if (known?.[row * columns + column] === 0) continue;
+        const difference = numbers[column]! * scale - means[column]!;
         sums[column]! += difference * difference;
       }
-    }
+    });
     const counts = this.knownInColumns();
     return sums.map((sum, column) => Math.sqrt(sum / Math.max(1, counts?.[column] ?? this.rows)));
   }
@@ -373,9 +369,8 @@ export class Dataset {
   /** What identifies this view in a checkpoint. */
   identity(): DataIdentity {
     const { storage, firstRow, rows } = this;
-    const { columns, classes, name, data, pixels, labels } = storage;
-    const width = columns * (pixels ? 1 : 4);
-    const parts = [data.bytes().subarray(firstRow * width, (firstRow + rows) * width)];
+    const { columns, classes, name, stored, labels } = storage;
+    const parts = stored.bytesOf(firstRow, rows);
     if (labels !== undefined) parts.push(labels.bytes().subarray(firstRow, firstRow + rows));
     const known = this.known();
     if (known !== undefined) parts.push(known);
@@ -387,7 +382,7 @@ export class Dataset {
 
   /** Gives the memory of the whole set back; no view of it may be used afterwards. */
   free(): void {
-    this.storage.data.free();
+    this.storage.stored.free();
     this.storage.labels?.free();
     this.storage.known?.free();
   }
@@ -399,18 +394,14 @@ export function createDataset(runtime: Runtime, options: DatasetOptions): Datase
   refuseUnknown(where, options, ['rows', 'columns', 'scale', 'labels', 'classes', 'known', 'rowWeights', 'name']);
   const scale = options.scale === undefined ? 1 : finiteNumber(where, 'scale', options.scale, { above: 0 });
   const { columns, rows, ...given } = readRows(where, options);
-  const knownNumbers = readKnown(where, options.known, given.values);
-  const values = knownNumbers === undefined ? given.values : withoutMissing(given.values, knownNumbers);
+  const knownNumbers = readKnown(where, options.known, given.numbers);
+  const numbers = knownNumbers === undefined ? given.numbers : withoutMissing(given.numbers as Elements, knownNumbers);
   const classes = readClasses(where, options, rows);
   const { rowWeights: givenWeights } = options;
   const rowWeights = givenWeights === undefined ? undefined : readRowWeights(where, givenWeights, rows);
-  const pixels = !(values instanceof Float32Array);
+  const stored = store(runtime, numbers, columns);
   const unit = { least: 0, most: 1, integers: false };
-  const first = pixels ? outsideOfBytes(values, columns, scale, unit) : checkFloats(values, columns, scale);
-  const outside = new Map([[JSON.stringify(unit), first]]);
-  const data = runtime.allocate(values.byteLength);
-  if (pixels) data.bytes().set(values);
-  else data.floats().set(values);
+  const outside = new Map([[JSON.stringify(unit), checkNumbers(stored, scale, unit)]]);
   const known = knownNumbers === undefined ? undefined : runtime.allocate(knownNumbers.length);
   known?.bytes().set(knownNumbers!);
   let labels: EngineBuffer | undefined;
@@ -419,16 +410,13 @@ export function createDataset(runtime: Runtime, options: DatasetOptions): Datase
     labels.bytes().set(Uint8Array.from(options.labels));
   }
   const name = options.name ?? '';
-  return new Dataset(
-    { runtime, data, pixels, labels, classes, columns, scale, name, known, rowWeights, outside },
-    0,
-    rows,
-  );
+  return new Dataset({ runtime, stored, labels, classes, columns, scale, name, known, rowWeights, outside }, 0, rows);
 }
 
+/** The numbers as they will be stored, and their size. */
 function readRows(where: string, { rows, columns }: DatasetOptions) {
   if (rows instanceof Uint8Array || rows instanceof Uint8ClampedArray || rows instanceof Float32Array) {
-    const width = integer(where, 'columns', columns, { atLeast: 1, atMost: 65_535 });
+    const width = integer(where, 'columns', columns, COLUMNS);
     if (rows.length % width !== 0) {
       throw new WakesleepError(
         'SHAPE_MISMATCH',
@@ -436,36 +424,47 @@ function readRows(where: string, { rows, columns }: DatasetOptions) {
         { given: rows.length, wanted: `a multiple of ${width}`, where },
       );
     }
-    const values = rows instanceof Uint8ClampedArray ? new Uint8Array(rows) : rows;
-    return { values, columns: width, rows: values.length / width };
+    const numbers: GivenRows = rows instanceof Uint8ClampedArray ? new Uint8Array(rows) : rows;
+    return { numbers, columns: width, rows: rows.length / width };
+  }
+  if (isSparse(rows)) {
+    const width = integer(where, 'columns', columns ?? rows.columns, COLUMNS);
+    checkSparse(`${where}.rows`, { ...rows, columns: width });
+    return { numbers: { ...rows, columns: width } as GivenRows, columns: width, rows: rows.rows };
   }
   if (!Array.isArray(rows)) {
-    const wanted = 'a Uint8Array, a Float32Array or a list of rows';
+    const wanted = 'a Uint8Array, a Float32Array, a list of rows or sparse rows';
     throw new WakesleepError('OPTION_INVALID', `\`rows\` must be ${wanted}; got ${describeValue(rows)}.`, {
       given: rows,
       wanted,
       where,
     });
   }
-  const width = integer(where, 'columns', columns ?? rows[0]?.length, { atLeast: 1, atMost: 65_535 });
-  const values = new Float32Array(rows.length * width);
+  const width = integer(where, 'columns', columns ?? rows[0]?.length, COLUMNS);
+  const numbers = new Float32Array(rows.length * width);
   rows.forEach((row: ArrayLike<number>, index) => {
     if (row?.length !== width) {
       const message = `Row ${index} has ${row?.length} numbers; every row must have ${width}.`;
       throw new WakesleepError('SHAPE_MISMATCH', message, { given: row?.length, wanted: String(width), where });
     }
-    for (let column = 0; column < width; column += 1) values[index * width + column] = Number(row[column]);
+    for (let column = 0; column < width; column += 1) numbers[index * width + column] = Number(row[column]);
   });
-  return { values, columns: width, rows: rows.length };
+  return { numbers: numbers as GivenRows, columns: width, rows: rows.length };
+}
+
+const COLUMNS = { atLeast: 1, atMost: 65_535 };
+
+function isSparse(rows: unknown): rows is SparseRows {
+  return isPlainObject(rows) && ['offsets', 'places', 'values'].every((name) => ArrayBuffer.isView(rows[name]));
 }
 
 /** Which numbers are known, a byte each; undefined where all are. */
-function readKnown(
-  where: string,
-  known: DatasetOptions['known'],
-  values: Uint8Array | Float32Array,
-): Uint8Array | undefined {
+function readKnown(where: string, known: DatasetOptions['known'], values: GivenRows): Uint8Array | undefined {
   if (known === undefined) return undefined;
+  if ('offsets' in values) {
+    const message = 'Of sparse rows every number is known; `known` is for rows with all their numbers.';
+    throw new WakesleepError('OPTION_INVALID', message, { given: known, wanted: 'no `known`', where });
+  }
   if (typeof known === 'string') oneOf(where, 'known', known, ['notNaN']);
   else if (known.length !== values.length) {
     const message = `\`known\` has ${known.length} numbers; the rows have ${values.length}.`;
@@ -555,17 +554,20 @@ function readRowWeights(where: string, rowWeights: ArrayLike<number>, rows: numb
   return Float32Array.from(rowWeights, (weight) => (weight * rows) / sum);
 }
 
-function outsideOfBytes(values: Uint8Array, columns: number, scale: number, range: Range): Place | undefined {
-  if (!range.integers && range.least <= 0 && 255 * scale <= range.most * (1 + 1e-6)) return undefined;
+/** The first element that is not within a range; −1 where all are. (0, which sparse rows leave out, is within all ranges.) */
+function firstOutside(elements: Elements, scale: number, range: Range): number {
+  const { least, most, integers } = range;
+  if (elements instanceof Float32Array) {
+    if (least === Number.NEGATIVE_INFINITY && most === Number.POSITIVE_INFINITY) return -1;
+    return elements.findIndex((value) => !isWithin(value, scale, range));
+  }
+  if (!integers && least <= 0 && 255 * scale <= most * (1 + 1e-6)) return -1;
   const bad = Uint8Array.from({ length: 256 }, (_, value) => (isWithin(value, scale, range) ? 0 : 1));
-  const index = values.findIndex((value) => bad[value] === 1);
-  return index < 0 ? undefined : place(index, columns, values[index]! * scale);
+  return elements.findIndex((value) => bad[value] === 1);
 }
 
-function outsideOfFloats(values: Float32Array, columns: number, scale: number, range: Range): Place | undefined {
-  if (range.least === Number.NEGATIVE_INFINITY && range.most === Number.POSITIVE_INFINITY) return undefined;
-  const index = values.findIndex((value) => !isWithin(value, scale, range));
-  return index < 0 ? undefined : place(index, columns, values[index]! * scale);
+function placeAt(stored: Stored, elements: Elements, element: number, scale: number): Place | undefined {
+  return element < 0 ? undefined : { ...stored.placeOf(element), value: elements[element]! * scale };
 }
 
 /** Whether a number, scaled as the kernels scale it where it must be whole, lies within a range. */
@@ -574,25 +576,21 @@ function isWithin(value: number, scale: number, { least, most, integers }: Range
   return value * scale >= least && value * scale <= most;
 }
 
-/** Refuses numbers that are not finite and finds the first outside [0, 1]. */
-function checkFloats(values: Float32Array, columns: number, scale: number): Place | undefined {
-  let outside: Place | undefined;
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index]! * scale;
-    if (value >= 0 && value <= 1) continue;
-    if (!Number.isFinite(value)) {
-      const { row, column } = place(index, columns, value);
+/** Refuses numbers that are not finite, and finds the first outside [0, 1]. */
+function checkNumbers(stored: Stored, scale: number, unit: Range): Place | undefined {
+  const elements = stored.elements();
+  const first = firstOutside(elements, scale, unit);
+  if (first >= 0 && elements instanceof Float32Array) {
+    const lost = elements.findIndex((value, element) => element >= first && !Number.isFinite(value * scale));
+    if (lost >= 0) {
+      const { row, column, value } = placeAt(stored, elements, lost, scale)!;
+      stored.free();
       throw new WakesleepError(
         'DATA_INVALID',
         `The number in row ${row}, column ${column} must be finite; got ${value}.`,
         { given: value, wanted: 'a finite number', where: `row ${row}, column ${column}` },
       );
     }
-    outside ??= place(index, columns, value);
   }
-  return outside;
-}
-
-function place(index: number, columns: number, value: number): Place {
-  return { row: Math.floor(index / columns), column: index % columns, value };
+  return placeAt(stored, elements, first, scale);
 }

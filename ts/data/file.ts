@@ -2,7 +2,7 @@
  * Rows from any file that a loader knows, on Node; the name's ending says which loader it is, with `.gz` after it or without:
  *
  *     .csv .tsv            a table of text; `labelColumn` names or counts the column of classes
- *     .libsvm .svm         sparse rows after their classes, made dense
+ *     .libsvm .svm         sparse rows after their classes
  *     .amat                a table of text, the class last
  *     .npy .npz .mat .safetensors    arrays `[rows, ...]`: `array` says which, `labelColumn` which one has the classes
  *     .parquet             a table; needs the package `hyparquet`
@@ -15,6 +15,7 @@ import { WakesleepError } from '../errors.js';
 import { corrupt } from './corrupt.js';
 import { unpacked } from './gzip.js';
 import type { Pictures } from './pictures.js';
+import type { SparseRows } from './sparse.js';
 import { columnPlace, GrowingLabels, type Labels, MAX_COLUMNS, NO_LABELS, type Table } from './table.js';
 
 /** What may be said of a file. */
@@ -27,14 +28,16 @@ export interface FileRequest {
   readonly scale?: number | undefined;
   /** Numbers in a row, where the file may leave the last ones out. */
   readonly columns?: number | undefined;
+  /** What the first index of sparse rows is, as another part of the set has it; default: 0 where the file has an index 0, else 1. */
+  readonly firstIndex?: 0 | 1 | undefined;
   /** What the classes are called in another part of the set, in the order of their numbers. */
   readonly classNames?: readonly string[] | undefined;
 }
 
 /** Rows as a file holds them. */
 export interface FileRows extends Labels {
-  /** `[rows, columns]`. */
-  readonly values: Uint8Array | Float32Array;
+  /** `[rows, columns]`, or sparse. */
+  readonly values: Uint8Array | Float32Array | SparseRows;
   readonly rows: number;
   readonly columns: number;
   readonly scale: number;
@@ -42,6 +45,8 @@ export interface FileRows extends Labels {
   readonly width: number;
   /** Whether numbers are missing, which are NaN. */
   readonly hasMissing: boolean;
+  /** What the first index of sparse rows is. */
+  readonly firstIndex?: 0 | 1;
 }
 
 /** Reads the file of a path. */
@@ -139,19 +144,16 @@ async function readText(path: string, request: FileRequest & { readonly delimite
 }
 
 async function readSparse(path: string, request: FileRequest): Promise<FileRows> {
-  const { denseRows, readLibsvm } = await import('./libsvm.js');
-  const { columns, classNames } = request;
-  const sparse = await readLibsvm(await streamOf(path), path, { columns, classNames });
-  const { rows, labels, classes } = sparse;
-  const size = { rows, columns: sparse.columns, ...shapeOf(sparse.columns), hasMissing: false };
-  return {
-    values: denseRows(sparse, path),
-    ...size,
-    scale: request.scale ?? 1,
-    labels,
-    classes,
-    classNames: sparse.classNames,
-  };
+  const { readLibsvm } = await import('./libsvm.js');
+  const { columns, classNames, firstIndex } = request;
+  const { offsets, places, values, ...read } = await readLibsvm(await streamOf(path), path, {
+    columns,
+    classNames,
+    firstIndex,
+  });
+  const size = { rows: read.rows, columns: read.columns };
+  const sparse = { ...size, offsets, places, values };
+  return { ...read, ...shapeOf(read.columns), values: sparse, scale: request.scale ?? 1, hasMissing: false };
 }
 
 function columnNumber(path: string, column: string | number): number {

@@ -3,13 +3,14 @@
  *
  *     LABEL INDEX:VALUE INDEX:VALUE ...  # remark
  *
- * with indices ascending, from 1, or from 0 where 0 occurs, as scikit-learn reads them too. What is not written is 0. Rows stay sparse here;
- * the engine's data sets are dense, and `denseRows` makes them so after it has looked at the memory that this takes.
+ * with indices ascending, from 1, or from 0 where 0 occurs, as scikit-learn reads them too. What is not written is 0. Rows stay sparse,
+ * here and in `engine.dataset({ rows })`.
  */
 import { WakesleepError } from '../errors.js';
 import { integer, refuseUnknown } from '../options.js';
-import { allocatedBytes, allocatedFloats, corrupt, refuseTooLarge } from './corrupt.js';
+import { corrupt } from './corrupt.js';
 import { fed, fedFrom, type Pieces, type Taker } from './gzip.js';
+import type { SparseRows } from './sparse.js';
 import { GrowingFloats, GrowingLabels, type Labels, MAX_COLUMNS } from './table.js';
 import { endOfWord, isBlank, Lines, numberIn, readNumber, textOf, trimmed } from './text.js';
 
@@ -23,15 +24,11 @@ export interface LibsvmOptions {
   readonly classNames?: readonly string[] | undefined;
 }
 
-/** Rows of which only what is not 0 is kept. */
-export interface SparseRows extends Labels {
-  readonly rows: number;
-  readonly columns: number;
-  /** `[rows + 1]`: where each row begins in `places` and `values`, and where the last one ends. */
-  readonly offsets: Uint32Array;
-  /** Columns, ascending in each row. */
-  readonly places: Uint32Array;
+/** Sparse rows and the class of each. */
+export interface LibsvmRows extends SparseRows, Labels {
   readonly values: Float32Array;
+  /** What the first index of the file is. */
+  readonly firstIndex: 0 | 1;
 }
 
 const [HASH, COLON] = [35, 58];
@@ -40,38 +37,22 @@ const [HASH, COLON] = [35, 58];
  * Reads sparse rows; `where` names the file in errors. From a stream it gives a promise. Throws `DATA_CORRUPT` with the line
  * for what is not in the format.
  */
-export function readLibsvm(bytes: Uint8Array, where: string, options?: LibsvmOptions): SparseRows;
+export function readLibsvm(bytes: Uint8Array, where: string, options?: LibsvmOptions): LibsvmRows;
 export function readLibsvm(
   pieces: AsyncIterable<Uint8Array>,
   where: string,
   options?: LibsvmOptions,
-): Promise<SparseRows>;
+): Promise<LibsvmRows>;
 export function readLibsvm(
   given: Pieces,
   where: string,
   options: LibsvmOptions = {},
-): SparseRows | Promise<SparseRows> {
+): LibsvmRows | Promise<LibsvmRows> {
   const reader = libsvmReader(where, options);
   return given instanceof Uint8Array ? fed(given, where, reader) : fedFrom(given, where, reader);
 }
 
-/**
- * The same rows with their zeros, `[rows, columns]`: bytes where every number is an integer from 0 to 255, else floats. Throws
- * `OUT_OF_MEMORY`, before anything is allocated, for rows that a data set could not take.
- */
-export function denseRows(sparse: SparseRows, where = 'The set'): Uint8Array | Float32Array {
-  const { rows, columns, offsets, places, values } = sparse;
-  const areBytes = values.every((value) => Number.isInteger(value) && value >= 0 && value <= 255);
-  const count = rows * columns;
-  refuseTooLarge(areBytes ? count : 4 * count, where);
-  const dense = areBytes ? allocatedBytes(count, where) : allocatedFloats(count, where);
-  for (let row = 0; row < rows; row += 1) {
-    for (let at = offsets[row]!; at < offsets[row + 1]!; at += 1) dense[row * columns + places[at]!] = values[at]!;
-  }
-  return dense;
-}
-
-function libsvmReader(where: string, options: LibsvmOptions): Taker<SparseRows> {
+function libsvmReader(where: string, options: LibsvmOptions): Taker<LibsvmRows> {
   const given: unknown = options;
   refuseUnknown('readLibsvm()', given, ['columns', 'firstIndex', 'classNames']);
   const { columns, firstIndex = 'auto', classNames } = options;
@@ -146,10 +127,10 @@ class SparseReader {
     return index;
   }
 
-  finish(columns: number | undefined, firstIndex: 0 | 1 | 'auto'): SparseRows {
+  finish(columns: number | undefined, firstIndex: 0 | 1 | 'auto'): LibsvmRows {
     const rows = this.ends.length - 1;
     if (rows === 0) throw corrupt(this.where, 'holds no rows; lines of LABEL INDEX:VALUE are wanted');
-    const first = firstIndex === 'auto' ? Number(!this.hasZeroIndex) : firstIndex;
+    const first = firstIndex !== 'auto' ? firstIndex : this.hasZeroIndex ? 0 : 1;
     if (first === 1 && this.hasZeroIndex) throw corrupt(this.where, 'has an index 0, and its indices begin with 1');
     const needed = this.largest - first + 1;
     const wide = columns ?? Math.max(1, needed);
@@ -164,6 +145,7 @@ class SparseReader {
       offsets: Uint32Array.from(this.ends),
       places: Uint32Array.from(this.indices.joined(), (index) => index - first),
       values: this.values.joined(),
+      firstIndex: first,
       ...this.labels.finish(),
     };
   }

@@ -12,6 +12,7 @@ import { DIGITS_TINY_CLASSES, DIGITS_TINY_SIDE, digitsTiny } from './digits-tiny
 import { type FileRequest, type FileRows, loaderOf, readLabelsFile } from './file.js';
 import { type ImagesWanted, readIdxImages, readIdxLabels } from './idx.js';
 import { drawNormalisedPatches, drawPatches, PATCH_SIDE } from './patches.js';
+import type { SparseRows } from './sparse.js';
 
 /** Where data are looked for, and what is wanted of them. */
 export interface DataRequest extends ImagesWanted, FileRequest {
@@ -25,8 +26,8 @@ export interface DataRequest extends ImagesWanted, FileRequest {
 
 /** Pictures, and their labels where there are any. */
 export interface ResolvedData {
-  /** `[rows, columns]`: bytes, 0 to 255, or real numbers. */
-  readonly images: Uint8Array | Float32Array;
+  /** `[rows, columns]`: bytes, 0 to 255, or real numbers; or sparse rows. */
+  readonly images: Uint8Array | Float32Array | SparseRows;
   /** What the numbers are multiplied by: 1/255 for bytes, and 1 for real numbers. */
   readonly scale: number;
   readonly rows: number;
@@ -41,6 +42,8 @@ export interface ResolvedData {
   readonly classNames?: readonly string[] | undefined;
   /** Whether numbers are missing, which are NaN. */
   readonly hasMissing?: boolean;
+  /** What the first index of sparse rows is in their file. */
+  readonly firstIndex?: 0 | 1;
 }
 
 /** A set that has a name: its npm package, and for each split the two files as the set's makers called them. */
@@ -148,9 +151,9 @@ async function loaded(
   request: DataRequest,
   load: (request: FileRequest) => Promise<FileRows>,
 ): Promise<ResolvedData> {
-  const { labelColumn, array, scale, classNames, height, width } = request;
+  const { labelColumn, array, scale, classNames, firstIndex, height, width } = request;
   const columns = request.columns ?? (height === undefined || width === undefined ? undefined : height * width);
-  const rows = await explained(name, () => load({ labelColumn, array, scale, columns, classNames }));
+  const rows = await explained(name, () => load({ labelColumn, array, scale, columns, classNames, firstIndex }));
   if (columns !== undefined && rows.columns !== columns) {
     const message = `${name} has rows of ${rows.columns} numbers, but ${columns} are wanted.`;
     throw new WakesleepError('SHAPE_MISMATCH', message, { given: rows.columns, wanted: String(columns), where: name });

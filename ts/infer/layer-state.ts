@@ -108,7 +108,7 @@ export class LayerState {
   gather(data: Dataset, order: EngineBuffer, first: number, rows: number): void {
     const { storage } = data;
     this.setRows(rows);
-    const done = this.activity.gather(storage.data.handle, storage.pixels, storage.scale, order.handle, first);
+    const done = storage.stored.gather(this.activity, { scale: storage.scale, order, first });
     created(storage.runtime, 'a batch', done || undefined);
     this.listed = true;
     this.countLengths(storage.runtime);
@@ -118,7 +118,7 @@ export class LayerState {
   gatherStates(data: Dataset, order: EngineBuffer, first: number, rows: number, binarise: Stream): void {
     const { storage } = data;
     this.setRows(rows);
-    this.activity.gatherStates(storage.data.handle, storage.pixels, storage.scale, order.handle, first, binarise);
+    storage.stored.gatherStates(this.activity, { scale: storage.scale, order, first }, binarise);
     this.listed = true;
   }
 

@@ -11,6 +11,7 @@ use crate::disjoint::{Disjoint, Pool};
 use crate::lanes::{F32x4, LINE, Line, floats, floats_mut, lines_for};
 use crate::memory::zeroed;
 use crate::random::Stream;
+use crate::rows::{Rows, whole_rows};
 use crate::sums::total;
 use core::ops::Range;
 
@@ -409,7 +410,7 @@ impl Activity {
             read == Read::Values || other.lists != Lists::None,
             "there are no lists to read"
         );
-        self.check_order(order, known.len());
+        self.check_order(order, whole_rows(known.len(), self.units));
         if self.lists != Lists::None {
             self.spread_lists(pool);
         }
@@ -491,47 +492,29 @@ impl Activity {
         });
     }
 
-    fn check_order(&self, order: &[u32], elements: usize) {
+    fn check_order(&self, order: &[u32], rows: u32) {
         assert!(order.len() == self.rows);
-        // A product of row and units could wrap where addresses have 32 bits.
-        let rows = elements
-            .checked_div(self.units)
-            .map_or(u32::MAX, |rows| rows as u32);
         assert!(order.iter().all(|&row| row < rows), "of {rows} rows");
     }
 
-    /// Reads rows `order[0..rows]` of a data set, scaled, into values and lists of what is not zero.
-    pub fn gather<T: Pixel>(
-        &mut self,
-        pool: &Pool,
-        data: &[T],
-        scale: f32,
-        order: &[u32],
-    ) -> Option<()> {
+    /// Reads rows `order[0..rows]` of a data set into values and lists of what is not zero.
+    pub fn gather(&mut self, pool: &Pool, data: &impl Rows, order: &[u32]) -> Option<()> {
         self.begin_reals()?;
         let units = self.units;
-        self.check_order(order, data.len());
+        self.check_order(order, data.count(units));
         let parts = self.parts(Lists::Reals);
         parts.each_row(pool, &|place, row| {
-            let source = &data[order[place] as usize * units..][..units];
-            let values = floats_mut(row.values);
+            row.values.fill(Line::ZERO);
             let mut length = 0;
-            for (line, (pixels, values)) in
-                source.chunks(LINE).zip(values.chunks_mut(LINE)).enumerate()
-            {
-                if T::all_zero(pixels) {
-                    values.fill(0.0);
-                    continue;
-                }
-                for (k, &pixel) in pixels.iter().enumerate() {
-                    let value = pixel.scaled(scale);
-                    values[k] = value;
+            data.each_line(order[place], units, |line, values| {
+                row.values[line] = values;
+                for (k, &value) in values.floats().iter().enumerate() {
                     row.indices[length] = (line * LINE + k) as u16;
                     row.reals[length] = value;
                     // The last place of the row's room may be written and not counted, never passed.
                     length += usize::from(value != 0.0);
                 }
-            }
+            });
             *row.count = length as u32;
         });
         Some(())
@@ -539,32 +522,17 @@ impl Activity {
 
     /// Reads rows `order[0..rows]` as probabilities and draws binary states, listed. The draw's row is the data-set
     /// row, so a row's states do not depend on the batch that it is in. `values` is not written.
-    pub fn gather_states<T: Pixel>(
-        &mut self,
-        pool: &Pool,
-        data: &[T],
-        scale: f32,
-        order: &[u32],
-        stream: Stream,
-    ) {
+    pub fn gather_states(&mut self, pool: &Pool, data: &impl Rows, order: &[u32], stream: Stream) {
         let units = self.units;
-        self.check_order(order, data.len());
+        self.check_order(order, data.count(units));
         let parts = self.parts(Lists::Ones);
         parts.each_row(pool, &|place, row| {
             let id = order[place];
-            let source = &data[id as usize * units..][..units];
             let mut length = 0;
-            for (line, pixels) in source.chunks(LINE).enumerate() {
-                if T::all_zero(pixels) {
-                    continue;
-                }
-                let mut p = Line::ZERO;
-                for (p, pixel) in p.floats_mut().iter_mut().zip(pixels) {
-                    *p = pixel.scaled(scale);
-                }
+            data.each_line(id, units, |line, p| {
                 let uniform = stream.uniform_line(id, line);
                 length = list_line(row.indices, length, line, on_below(uniform, p));
-            }
+            });
             *row.count = length as u32;
         });
     }
@@ -633,40 +601,6 @@ pub(crate) fn list_line(indices: &mut [u16], mut length: usize, line: usize, on:
         length += mask.count_ones() as usize;
     }
     length
-}
-
-/// An element type of a data set.
-pub trait Pixel: Copy + Sync {
-    /// Whether all of at most a line of elements are zero.
-    fn all_zero(elements: &[Self]) -> bool;
-    fn scaled(self, scale: f32) -> f32;
-}
-
-impl Pixel for u8 {
-    #[inline(always)]
-    fn all_zero(elements: &[u8]) -> bool {
-        match <[u8; LINE]>::try_from(elements) {
-            Ok(line) => u128::from_ne_bytes(line) == 0,
-            Err(_) => elements.iter().all(|&x| x == 0),
-        }
-    }
-
-    #[inline(always)]
-    fn scaled(self, scale: f32) -> f32 {
-        f32::from(self) * scale
-    }
-}
-
-impl Pixel for f32 {
-    #[inline(always)]
-    fn all_zero(elements: &[f32]) -> bool {
-        elements.iter().all(|&x| x == 0.0)
-    }
-
-    #[inline(always)]
-    fn scaled(self, scale: f32) -> f32 {
-        self * scale
-    }
 }
 
 /// An activity taken apart, for tasks that each write their own rows.

@@ -14,6 +14,7 @@ pub mod normalisable;
 pub mod propagate;
 pub mod pseudo;
 pub mod random;
+pub mod rows;
 pub mod statistics;
 pub mod sums;
 pub mod units;

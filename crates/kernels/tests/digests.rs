@@ -21,6 +21,7 @@ use wakesleep_kernels::propagate::{
 };
 use wakesleep_kernels::pseudo;
 use wakesleep_kernels::random::{Purpose, Stream, normal, permutation, philox};
+use wakesleep_kernels::rows::{Dense, Sparse};
 use wakesleep_kernels::statistics::{
     Biases, Learner, Phase, Rule, Step, add_column_sums, learn_bias, step_bias,
 };
@@ -206,8 +207,7 @@ fn ones(rows: usize, units: usize, values: &[f32]) -> Activity {
     let order: Vec<u32> = (0..rows as u32).collect();
     activity.gather_states(
         &Pool::SERIAL,
-        values,
-        1.0,
+        &Dense { values, scale: 1.0 },
         &order,
         stream_of(Purpose::Binarise, 0, 0, 0),
     );
@@ -293,17 +293,23 @@ fn gathering(found: &mut Found, pool: &Pool) {
     let numbers = floats(13, DATA_ROWS * LOWER, sparse);
     let chances = floats(14, DATA_ROWS * LOWER, unit);
     let gathered = || Activity::new(ROWS, LOWER).unwrap();
-    let scale = 1.0 / 255.0;
+    let pixel_rows = Dense {
+        values: &pixels[..],
+        scale: 1.0 / 255.0,
+    };
+    let number_rows = Dense {
+        values: &numbers[..],
+        scale: 0.5,
+    };
     let mut target = gathered();
-    target.gather(pool, &pixels, scale, from(5)).unwrap();
+    target.gather(pool, &pixel_rows, from(5)).unwrap();
     found.lists("gather u8", &mut target, pool);
-    target.gather(pool, &numbers, 0.5, from(2)).unwrap();
+    target.gather(pool, &number_rows, from(2)).unwrap();
     found.lists("gather f32", &mut target, pool);
     let mut target = gathered();
     target.gather_states(
         pool,
-        &pixels,
-        scale,
+        &pixel_rows,
         from(5),
         stream_of(Purpose::Binarise, 0, 3, 0),
     );
@@ -311,12 +317,41 @@ fn gathering(found: &mut Found, pool: &Pool) {
     let mut target = gathered();
     target.gather_states(
         pool,
-        &chances,
-        1.0,
+        &Dense {
+            values: &chances[..],
+            scale: 1.0,
+        },
         from(1),
         stream_of(Purpose::Binarise, 0, 4, 0),
     );
     found.lists("gather states f32", &mut target, pool);
+    let offsets: Vec<u32> = (0..=DATA_ROWS as u32).map(|row| 3 * row).collect();
+    let units: Vec<u32> = (0..DATA_ROWS as u32)
+        .flat_map(|row| [row % 7, 20 + row % 9, 40 + row % 3])
+        .collect();
+    let sparse_numbers = Sparse {
+        offsets: &offsets,
+        units: &units,
+        values: &numbers[..units.len()],
+        scale: 0.5,
+    };
+    let sparse_chances = Sparse {
+        offsets: &offsets,
+        units: &units,
+        values: &chances[..units.len()],
+        scale: 1.0,
+    };
+    let mut target = gathered();
+    target.gather(pool, &sparse_numbers, from(4)).unwrap();
+    found.lists("gather sparse", &mut target, pool);
+    let mut target = gathered();
+    target.gather_states(
+        pool,
+        &sparse_chances,
+        from(3),
+        stream_of(Purpose::Binarise, 0, 5, 0),
+    );
+    found.lists("gather states sparse", &mut target, pool);
     let labels: Vec<u8> = words(15, DATA_ROWS)
         .iter()
         .map(|word| (word % 10) as u8)

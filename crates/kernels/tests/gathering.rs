@@ -3,9 +3,10 @@
 mod twins;
 
 use twins::*;
-use wakesleep_kernels::activity::{Activity, Lists, Pixel};
+use wakesleep_kernels::activity::{Activity, Lists};
 use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::random::{Purpose, Stream};
+use wakesleep_kernels::rows::{Dense, Pixel, Rows, Sparse};
 
 const DATA_ROWS: usize = 37;
 
@@ -76,18 +77,77 @@ fn assert_lists_what_is_not_zero(activity: &Activity, matrix: &Matrix) {
     assert_eq!(activity.listed(), listed);
 }
 
+fn pixel_rows(values: &[u8]) -> Dense<'_, u8> {
+    Dense {
+        values,
+        scale: 1.0 / 255.0,
+    }
+}
+
+/// What is not zero of rows of so many columns, and where each row of it begins.
+struct Kept {
+    offsets: Vec<u32>,
+    units: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl Kept {
+    fn of(data: &[f32], columns: usize) -> Kept {
+        let (mut offsets, mut units, mut values) = (vec![0], vec![], vec![]);
+        for row in data.chunks(columns) {
+            for (unit, &value) in row.iter().enumerate().filter(|&(_, &value)| value != 0.0) {
+                units.push(unit as u32);
+                values.push(value);
+            }
+            offsets.push(units.len() as u32);
+        }
+        Kept {
+            offsets,
+            units,
+            values,
+        }
+    }
+
+    fn rows(&self, scale: f32) -> Sparse<'_> {
+        Sparse {
+            offsets: &self.offsets,
+            units: &self.units,
+            values: &self.values,
+            scale,
+        }
+    }
+}
+
 fn check_gather<T: Pixel>(case: Case, data: &[T], floats: &[f32], scale: f32, order: &[u32]) {
     let slow = slow_rows(floats, scale, order, case.lower);
+    check_rows(
+        case,
+        &Dense {
+            values: data,
+            scale,
+        },
+        &slow,
+        order,
+    );
+    check_rows(
+        case,
+        &Kept::of(floats, case.lower).rows(scale),
+        &slow,
+        order,
+    );
+}
+
+fn check_rows(case: Case, rows: &impl Rows, slow: &Matrix, order: &[u32]) {
     each_pool(|pool| {
         let mut activity = Activity::new(case.rows, case.lower).unwrap();
         activity.write(&vec![9.0; case.rows * case.lower]);
-        activity.gather(pool, data, scale, order).unwrap();
-        // Lines of nothing but zeros are filled with +0, whatever the sign of the zeros in the data.
+        activity.gather(pool, rows, order).unwrap();
+        // What is left out is filled with +0, whatever the sign of the zeros in the data.
         for (fast, slow) in values_of(&activity).iter().zip(&slow.values) {
             assert!(fast.to_bits() == slow.to_bits() || (*fast == 0.0 && *slow == 0.0));
         }
         assert_padding_is_zero(&activity);
-        assert_lists_what_is_not_zero(&activity, &slow);
+        assert_lists_what_is_not_zero(&activity, slow);
     });
 }
 
@@ -110,16 +170,34 @@ fn bytes_and_floats_are_gathered_as_by_the_twin() {
 fn check_states<T: Pixel>(case: Case, data: &[T], floats: &[f32], scale: f32, order: &[u32]) {
     let probabilities = slow_rows(floats, scale, order, case.lower);
     let slow = bernoulli_states(&probabilities, order, stream());
+    check_drawn(
+        case,
+        &Dense {
+            values: data,
+            scale,
+        },
+        &slow,
+        order,
+    );
+    check_drawn(
+        case,
+        &Kept::of(floats, case.lower).rows(scale),
+        &slow,
+        order,
+    );
+}
+
+fn check_drawn(case: Case, rows: &impl Rows, slow: &[Vec<u16>], order: &[u32]) {
     each_pool(|pool| {
         let mut activity = Activity::new(case.rows, case.lower).unwrap();
-        activity.gather_states(pool, data, scale, order, stream());
+        activity.gather_states(pool, rows, order, stream());
         assert_eq!(activity.lists(), Lists::Ones);
         assert_eq!(lists_of(&activity), slow);
         activity.spread_lists(pool);
         assert_eq!(activity.lists(), Lists::Ones);
         assert_same_bits(
             &values_of(&activity),
-            &spread(&slow, case.lower).values,
+            &spread(slow, case.lower).values,
             "spread",
         );
         assert_padding_is_zero(&activity);
@@ -155,7 +233,7 @@ fn a_row_s_states_do_not_depend_on_its_place_in_the_batch() {
     let pixels = some_pixels(case, numbers);
     let states = |order: &[u32]| {
         let mut activity = Activity::new(order.len(), 65).unwrap();
-        activity.gather_states(&Pool::SERIAL, &pixels, 1.0 / 255.0, order, stream());
+        activity.gather_states(&Pool::SERIAL, &pixel_rows(&pixels), order, stream());
         lists_of(&activity)
     };
     let forward: Vec<u32> = (0..37).collect();
@@ -180,7 +258,7 @@ fn binarised_pixels_have_their_probabilities() {
     let data: Vec<u8> = (0..ROWS).flat_map(|_| 0..=255u8).collect();
     let order: Vec<u32> = (0..ROWS).collect();
     let mut activity = Activity::new(ROWS as usize, 256).unwrap();
-    activity.gather_states(&Pool::SERIAL, &data, 1.0 / 255.0, &order, stream());
+    activity.gather_states(&Pool::SERIAL, &pixel_rows(&data), &order, stream());
     let mut on = [0u32; 256];
     for row in 0..ROWS as usize {
         activity
@@ -247,7 +325,40 @@ fn listing_values_and_spreading_them_again_changes_nothing() {
 
 fn gathered(rows: usize, data: &[u8], order: &[u32]) {
     let mut activity = Activity::new(rows, 4).unwrap();
-    activity.gather(&Pool::SERIAL, data, 1.0, order).unwrap();
+    let rows = Dense {
+        values: data,
+        scale: 1.0,
+    };
+    activity.gather(&Pool::SERIAL, &rows, order).unwrap();
+}
+
+fn gathered_sparse(offsets: &[u32], units: &[u32], order: &[u32]) {
+    let mut activity = Activity::new(order.len(), 20).unwrap();
+    let rows = Sparse {
+        offsets,
+        units,
+        values: &[1.0f32; 4][..units.len()],
+        scale: 1.0,
+    };
+    activity.gather(&Pool::SERIAL, &rows, order).unwrap();
+}
+
+#[test]
+#[should_panic(expected = "of 2 rows")]
+fn a_sparse_row_past_the_end_is_refused() {
+    gathered_sparse(&[0, 1, 2], &[0, 19], &[2]);
+}
+
+#[test]
+#[should_panic(expected = "unit 20 after 4 of 20")]
+fn a_sparse_unit_past_the_last_is_refused() {
+    gathered_sparse(&[0, 2], &[3, 20], &[0]);
+}
+
+#[test]
+#[should_panic(expected = "unit 3 after 4 of 20")]
+fn sparse_units_that_do_not_ascend_are_refused() {
+    gathered_sparse(&[0, 2], &[3, 3], &[0]);
 }
 
 #[test]

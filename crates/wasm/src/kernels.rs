@@ -18,6 +18,7 @@ use wakesleep_kernels::field::{self, Along, Settle as FieldSettle, Sweeps};
 use wakesleep_kernels::lanes::{LINE, Line, lines_for};
 use wakesleep_kernels::propagate::Start;
 use wakesleep_kernels::random::Purpose;
+use wakesleep_kernels::rows::{Dense, Sparse};
 use wakesleep_kernels::statistics::{self, Biases, Phase, Rule};
 use wakesleep_kernels::units::{Keep, Kind, Noise, Settle, variance};
 use wakesleep_kernels::weights::Direction;
@@ -187,6 +188,31 @@ pub fn elementwise_doubles(function: u32, values: &mut Buffer) {
 #[wasm_bindgen]
 pub struct Activity(kernels::activity::Activity);
 
+impl Activity {
+    /// The numbers of the batch's rows.
+    fn part_of<'a>(&self, order: &'a Buffer, first: usize) -> &'a [u32] {
+        &order.words()[first..first + self.0.rows()]
+    }
+}
+
+fn dense<T>(values: &[T], scale: f32) -> Dense<'_, T> {
+    Dense { values, scale }
+}
+
+fn sparse<'a>(
+    offsets: &'a Buffer,
+    units: &'a Buffer,
+    values: &'a Buffer,
+    scale: f32,
+) -> Sparse<'a> {
+    Sparse {
+        offsets: offsets.words(),
+        units: units.words(),
+        values: values.floats(),
+        scale,
+    }
+}
+
 #[wasm_bindgen]
 impl Activity {
     /// Room for `rows` rows, with `real_states` also for states that are not binary; or nothing where the memory is out.
@@ -251,15 +277,31 @@ impl Activity {
         order: &Buffer,
         first: usize,
     ) -> bool {
-        let order = &order.words()[first..first + self.0.rows()];
+        let order = self.part_of(order, first);
         with_pool(|pool| {
             if pixels {
-                self.0.gather(pool, data.bytes(), scale, order)
+                self.0.gather(pool, &dense(data.bytes(), scale), order)
             } else {
-                self.0.gather(pool, data.floats(), scale, order)
+                self.0.gather(pool, &dense(data.floats(), scale), order)
             }
         })
         .is_some()
+    }
+
+    /// As `gather`, of rows of which only what is not zero is kept (`rows::Sparse`), as floats.
+    #[wasm_bindgen(js_name = gatherSparse)]
+    pub fn gather_sparse(
+        &mut self,
+        offsets: &Buffer,
+        units: &Buffer,
+        values: &Buffer,
+        scale: f32,
+        order: &Buffer,
+        first: usize,
+    ) -> bool {
+        let order = self.part_of(order, first);
+        let rows = sparse(offsets, units, values, scale);
+        with_pool(|pool| self.0.gather(pool, &rows, order)).is_some()
     }
 
     /// As `gather`, but draws binary states with those probabilities.
@@ -273,22 +315,40 @@ impl Activity {
         first: usize,
         stream: &Stream,
     ) {
-        let order = &order.words()[first..first + self.0.rows()];
+        let order = self.part_of(order, first);
         with_pool(|pool| {
             if pixels {
-                self.0
-                    .gather_states(pool, data.bytes(), scale, order, stream.0);
+                let rows = dense(data.bytes(), scale);
+                self.0.gather_states(pool, &rows, order, stream.0);
             } else {
-                self.0
-                    .gather_states(pool, data.floats(), scale, order, stream.0);
+                let rows = dense(data.floats(), scale);
+                self.0.gather_states(pool, &rows, order, stream.0);
             }
         });
+    }
+
+    /// As `gatherStates`, of rows of which only what is not zero is kept.
+    #[wasm_bindgen(js_name = gatherStatesSparse)]
+    #[allow(clippy::too_many_arguments, reason = "JavaScript passes plain numbers")]
+    pub fn gather_states_sparse(
+        &mut self,
+        offsets: &Buffer,
+        units: &Buffer,
+        values: &Buffer,
+        scale: f32,
+        order: &Buffer,
+        first: usize,
+        stream: &Stream,
+    ) {
+        let order = self.part_of(order, first);
+        let rows = sparse(offsets, units, values, scale);
+        with_pool(|pool| self.0.gather_states(pool, &rows, order, stream.0));
     }
 
     /// One-hot rows of the labels of data-set rows `order[first..first + rows]`.
     #[wasm_bindgen(js_name = gatherLabels)]
     pub fn gather_labels(&mut self, labels: &Buffer, order: &Buffer, first: usize) {
-        let order = &order.words()[first..first + self.0.rows()];
+        let order = self.part_of(order, first);
         self.0.gather_labels(labels.bytes(), order);
     }
 

@@ -10,6 +10,7 @@ use wakesleep_kernels::activity::{Activity, Lists};
 use wakesleep_kernels::disjoint::Pool;
 use wakesleep_kernels::logistic::{exp, logistic, single};
 use wakesleep_kernels::random::Stream;
+use wakesleep_kernels::rows::Dense;
 use wakesleep_kernels::statistics::{Rule, Step};
 
 /// Units on a side: around lines, pairs of panels and blocks of units.
@@ -236,7 +237,11 @@ pub fn with_ones(matrix: &Matrix) -> Activity {
         0,
     );
     if matrix.columns > 0 {
-        activity.gather_states(&Pool::SERIAL, &matrix.values, 1.0, &order, stream);
+        let rows = Dense {
+            values: &matrix.values[..],
+            scale: 1.0,
+        };
+        activity.gather_states(&Pool::SERIAL, &rows, &order, stream);
     } else {
         activity.list_values(&Pool::SERIAL).unwrap();
         return activity;

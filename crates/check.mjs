@@ -16,8 +16,8 @@ const TARGET = join(ROOT, 'target');
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const MODULES = join(ROOT, 'node_modules');
 
-/** What depends on the engine's host. */
-const HOST_TESTS = ['test/runtime', 'test/digests', 'test/hosts', 'test/remote', 'test/exactness/determinism'];
+/** What depends on the engine's host, beside the runtime. */
+const HOST_TESTS = ['test/digests', 'test/hosts', 'test/remote', 'test/exactness/determinism'];
 
 /** What needs the cores for itself: how long a page is busy shows little beside other tests. */
 const ALONE = ['test/runtime', 'test/browser/demo.test.ts'];
@@ -123,7 +123,7 @@ function vitest(executable, parameters) {
 function vitestOn(version) {
   const executable = testNodePath(version);
   if (existsSync(executable)) {
-    return vitest(executable, [...HOST_TESTS, '--no-file-parallelism']);
+    return vitest(executable, HOST_TESTS) && vitest(executable, ['test/runtime', '--no-file-parallelism']);
   }
   console.log(`Node ${version} is not there; \`node crates/setup.mjs --with-tests\` brings it.`);
   return false;

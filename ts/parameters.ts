@@ -45,6 +45,8 @@ export class Parameters {
   /** Weights of layers that are joined to themselves. */
   private readonly within = new Set<string>();
   private readonly scaled = new Map<string, ScaledLayer>();
+  /** Names and shapes, in the graph's order. */
+  readonly specs: readonly ParameterSpec[];
 
   /** All zero (deviations of data are 1); throws `OUT_OF_MEMORY`. */
   constructor(
@@ -53,8 +55,9 @@ export class Parameters {
     /** Directions in which connections count twice, as machines of a deep Boltzmann machine do when they are pretrained. */
     private readonly doubled: readonly Doubled[] = [],
   ) {
+    this.specs = parameterSpecs(graph);
     try {
-      for (const { name, shape } of parameterSpecs(graph)) {
+      for (const { name, shape } of this.specs) {
         if (shape.length === 1) this.vectors.set(name, allocateVector(runtime, shape[0]!));
       }
       for (const connection of graph.connections) this.addWeights(connection);
@@ -93,11 +96,6 @@ export class Parameters {
   /** What stands between the parameters and the states of a layer whose deviations are not 1; undefined for others. */
   scaledLayer(layer: string): ScaledLayer | undefined {
     return this.scaled.get(layer);
-  }
-
-  /** Names and shapes, in the graph's order. */
-  get specs() {
-    return parameterSpecs(this.graph);
   }
 
   /**

@@ -407,7 +407,8 @@ describe('failures are sentences with status 1', () => {
     expect(ended.stderr).toMatch(
       /Update \d+ left a number in `\S+` that is not finite\. A smaller `learningRate` is the likeliest remedy/,
     );
-    expect(namesIn(out)).toEqual(['checkpoint.safetensors', 'metrics.jsonl', 'run.json']);
+    const kept = ['checkpoint.safetensors', 'events.out.tfevents.wakesleep', 'metrics.jsonl', 'run.json'];
+    expect(namesIn(out)).toEqual(kept);
     expect((await wakesleep(['show', join(out, 'checkpoint.safetensors')])).status).toBe(0);
   });
 });

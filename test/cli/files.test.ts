@@ -18,7 +18,7 @@ beforeAll(async () => {
     const { images, labels, rows, columns } = await resolveData(`digits-tiny:${split}`);
     const lines = Array.from({ length: rows }, (_, row) =>
       [
-        ...images.subarray(row * columns, (row + 1) * columns),
+        ...(images as Uint8Array).subarray(row * columns, (row + 1) * columns),
         ['none', 'single', 'pair'][labels![row]!] ?? labels![row]!,
       ].join(),
     );

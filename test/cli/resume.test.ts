@@ -67,7 +67,7 @@ describe('killed with SIGKILL', () => {
   const changes = trainers.flatMap((trainer, phase) => set(`train.0.phases.${phase}=${JSON.stringify(trainer)}`));
   const args = (out: string) => ['train', 'digits-tiny', ...changes, ...set('evaluate=["testError"]'), '--out', out];
 
-  it('at 10 instants from a printed seed', async () => {
+  it('at 6 instants from a printed seed', async () => {
     const whole = join(folder, 'whole');
     const startedAt = performance.now();
     expect((await wakesleep([...args(whole), ...one])).status).toBe(0);
@@ -77,7 +77,7 @@ describe('killed with SIGKILL', () => {
     const seed = Number(process.env.WAKESLEEP_KILL_SEED ?? Date.now() % 1_000_000);
     console.log(`Instants of the kills are drawn from the seed ${seed} (WAKESLEEP_KILL_SEED) within ${wholeMs} ms.`);
     const below = seededIntegers(seed);
-    for (let kill = 1; kill <= 10; kill += 1) {
+    for (let kill = 1; kill <= 6; kill += 1) {
       const out = join(folder, `killed-${kill}`);
       const afterMs = below(wholeMs);
       const often = set('checkpointSeconds=0.05');
@@ -94,10 +94,10 @@ describe('killed with SIGKILL', () => {
 });
 
 /**
- * Of the operations on files every third, or all of them with WAKESLEEP_EVERY_OPERATION=1. A file is written by 8 of them and added to
- * by 4, so the third ones fall on each part of a write in turn.
+ * Of the operations on files every fifth, or all of them with WAKESLEEP_EVERY_OPERATION=1. A file is written by 8 of them and added to
+ * by 4, so the fifth ones fall on each part of a write in turn.
  */
-const STRIDE = process.env.WAKESLEEP_EVERY_OPERATION === '1' ? 1 : 3;
+const STRIDE = process.env.WAKESLEEP_EVERY_OPERATION === '1' ? 1 : 5;
 
 describe('at operations on files', () => {
   const phase = { type: 'contrastiveDivergence', epochs: 1, batchRows: 200 };
@@ -147,7 +147,7 @@ describe('at operations on files', () => {
         what,
       ).toEqual([]);
       if (existsSync(join(out, 'checkpoint.safetensors'))) progressOf(out);
-      if (operation % 6 !== 1) return;
+      if (operation % 10 !== 1) return;
       expect(await wakesleep([...args, '--resume']), what).toMatchObject({ status: 0 });
       expect(outcome(out), what).toEqual(wanted);
     });

@@ -104,7 +104,9 @@ it('bars and stripes are every draw once, as the oracle has them, for training a
   for (const split of ['train', 'test']) {
     const { images, rows, width, height } = await resolveData(`bars-and-stripes:${split}`);
     expect([rows, width, height]).toEqual([16, 3, 3]);
-    const drawn = Array.from({ length: rows }, (_, row) => [...images.subarray(9 * row, 9 * row + 9)].join(''));
+    const drawn = Array.from({ length: rows }, (_, row) =>
+      [...(images as Uint8Array).subarray(9 * row, 9 * row + 9)].join(''),
+    );
     expect(drawn.sort()).toEqual(wanted);
   }
 });

@@ -45,7 +45,11 @@ describe('MNIST by name', () => {
     expect([...train.labels!.subarray(0, 5)]).toEqual([5, 0, 4, 1, 9]);
     const test = await resolveData('mnist:test');
     expect([test.rows, test.labels?.length]).toEqual([10_000, 10_000]);
-    expect(createHash('sha256').update(test.images).digest('hex')).toBe(TEST_IMAGES_SHA256);
+    expect(
+      createHash('sha256')
+        .update(test.images as Uint8Array)
+        .digest('hex'),
+    ).toBe(TEST_IMAGES_SHA256);
   });
 
   it.each<[string, (name: string) => string]>([

@@ -51,10 +51,10 @@ export function checkSparse(where: string, { rows, columns, offsets, places, val
     const given = `${offsets.length} offsets that end at ${offsets.at(-1)}, ${places.length} places, ${values.length} values`;
     throw new WakesleepError('SHAPE_MISMATCH', `Sparse rows need ${wanted}; got ${given}.`, { given, wanted, where });
   }
+  const falls = offsets.findIndex((offset, row) => offset > (offsets[row + 1] ?? offset));
+  if (falls >= 0) throw invalid(where, `Row ${falls} ends before it begins`, 'offsets that do not fall');
   for (let row = 0; row < rows; row += 1) {
-    const [from, to] = [offsets[row]!, offsets[row + 1]!];
-    if (from > to) throw invalid(where, `Row ${row} ends before it begins`, 'offsets that do not fall');
-    for (let at = from, least = 0; at < to; at += 1) {
+    for (let at = offsets[row]!, least = 0; at < offsets[row + 1]!; at += 1) {
       const place = places[at]!;
       if (place >= least && place < columns) {
         least = place + 1;

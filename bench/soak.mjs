@@ -5,7 +5,7 @@
  *     node bench/soak.mjs [--cycles N] [--dry]      N defaults to 1,000; --dry records nothing
  *
  * The last line is JSON: threads of the process before and after, and its memory in MB after every tenth of the cycles, rubbish
- * collected. Threads are counted on Linux only. Recorded in `bench/results/`.
+ * collected: all that is resident, which the allocator may keep, and what JavaScript still holds. Threads are counted on Linux only. Recorded in `bench/results/`.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
@@ -63,13 +63,15 @@ async function cycle(index) {
   await engine.close();
 }
 
-/** In MB, with what is not used any more given back. */
+/** Resident memory, and of it what JavaScript holds (objects, buffers), in MB, with what is not used any more given back. */
 async function memory() {
   for (let round = 0; round < 3; round += 1) {
     collect();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  return Math.round(process.memoryUsage().rss / 2 ** 20);
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const inMegabytes = (bytes) => Math.round((bytes / 2 ** 20) * 10) / 10;
+  return { resident: inMegabytes(rss), held: inMegabytes(heapUsed + external) };
 }
 
 for (let index = 0; index < 3; index += 1) await cycle(index);
@@ -81,7 +83,9 @@ for (let index = 0; index < cycles; index += 1) {
   if ((index + 1) % Math.ceil(cycles / 10) === 0) megabytes.push(await memory());
 }
 const seconds = Math.round((performance.now() - start) / 100) / 10;
-const result = { cycles, seconds, threadsBefore, threadsAfter: await settledThreads(threadsBefore), megabytes };
+const [resident, held] = ['resident', 'held'].map((name) => megabytes.map((measured) => measured[name]));
+const threadsAfter = await settledThreads(threadsBefore);
+const result = { cycles, seconds, threadsBefore, threadsAfter, megabytes: { resident, held } };
 console.log(JSON.stringify(result));
 if (!process.argv.includes('--dry')) {
   record('soak', {

@@ -3,7 +3,7 @@
  * are those that the tests of the page take, so they show the page as it is, and none is kept in the repository.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './setup.mjs';
 
@@ -19,5 +19,6 @@ const configuration = join(ROOT, 'test', 'vitest.config.mjs');
 run(join(MODULES, 'vitest', 'vitest.mjs'), 'run', '--config', configuration, 'test/browser/demo.test.ts');
 const page = join(SCREENSHOTS, 'the-demo.md');
 copyFileSync(join(ROOT, 'ts', 'demo', 'the-demo.md'), page);
-const documents = ['ts/guides/*.md', page].flatMap((path) => ['--projectDocuments', path]);
+const { typedocOptions } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const documents = [...typedocOptions.projectDocuments, page].flatMap((path) => ['--projectDocuments', path]);
 run(join(MODULES, 'typedoc', 'bin', 'typedoc'), '--logLevel', 'Warn', ...documents);

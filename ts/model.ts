@@ -411,7 +411,7 @@ export class Model {
 
   /** Names and shapes of all tensors, in the graph's order. */
   get parameterSpecs(): readonly { readonly name: string; readonly shape: readonly number[] }[] {
-    return this.parameters.specs;
+    return this.parameters.specs.map(({ name, shape }) => ({ name, shape: [...shape] }));
   }
 
   /** The model as a `.safetensors` file: parameters only. Equal models are equal bytes. */

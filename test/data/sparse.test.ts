@@ -177,6 +177,49 @@ describe('sparse rows', () => {
     expect(record!.updates).toBe(100);
   });
 
+  it('may have zeros among what is kept, which are left out', async () => {
+    const engine = await engineOf(1);
+    const rows = (offsets: number[], places: number[], values: number[]): Dataset => {
+      const lists = { offsets: Uint32Array.from(offsets), places: Uint32Array.from(places) };
+      return engine.dataset({ rows: { rows: 2, columns: 4, ...lists, values: Float32Array.from(values) } });
+    };
+    const [given, wanted] = [rows([0, 2, 4], [0, 1, 2, 3], [0, 1, 0.5, 0]), rows([0, 1, 2], [1, 2], [1, 0.5])];
+    expect(given.identity()).toEqual(wanted.identity());
+    expect(given.values()).toEqual(wanted.values());
+  });
+
+  it.each([0.003921569, 0.00392157])('take a scale that brings 255 a little above 1 as bytes do: %s', async (scale) => {
+    const engine = await engineOf(1);
+    const { sparse } = kinds.bytes;
+    const values = sparse.values.map(() => 255);
+    const model = engine.create(binary, { seed: 1 });
+    const [sum, wanted] = [
+      engine.dataset({ rows: { ...sparse, values }, scale }),
+      engine.dataset({ rows: denseRows({ ...sparse, values }), columns: COLUMNS, scale }),
+    ].map((data) => model.freeEnergy(data));
+    expect(sum).toEqual(wanted);
+  });
+
+  it('leave nothing behind where there is no room for them, nor for their labels', async () => {
+    const engine = await load({ threads: 1, maxMemoryBytes: 32 * 2 ** 20 });
+    engines.push(engine);
+    const count = 3 * 2 ** 20;
+    const large = {
+      rows: count,
+      columns: 1,
+      offsets: Uint32Array.from({ length: count + 1 }, (_, row) => row),
+      places: new Uint32Array(count),
+      values: new Float32Array(count).fill(1),
+    };
+    const half = count / 2;
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      expect(refusal(() => engine.dataset({ rows: large }))).toMatch(/^OUT_OF_MEMORY: /);
+      const offsets = large.offsets.subarray(0, half + 1);
+      const parts = { places: large.places.subarray(0, half), values: large.values.subarray(0, half) };
+      engine.dataset({ rows: { rows: half, columns: 1, offsets, ...parts } }).free();
+    }
+  });
+
   it('go on from a checkpoint, and tell other rows from these', async () => {
     const engine = await engineOf(1);
     const { sparse, scale } = kinds.floats;
@@ -212,6 +255,14 @@ describe('sparse rows', () => {
     const said = (changes: Partial<SparseRows>, options: Partial<DatasetOptions> = {}) =>
       refusal(() => engine.dataset({ rows: { ...good, ...changes }, ...options }));
     expect(said({})).toBe('nothing was thrown');
+    expect(said({ rows: true as never })).toMatch(/^OPTION_INVALID: `rows` must be an integer/);
+    expect(said({ offsets: Float64Array.of(0, Number.NaN, 3) as never })).toBe(
+      'OPTION_INVALID: `offsets` of sparse rows must be a Uint32Array; got a Float64Array.',
+    );
+    expect(said({ places: BigUint64Array.of(1n, 2n, 3n) as never })).toMatch(
+      /^OPTION_INVALID: `places` of sparse rows/,
+    );
+    expect(said({ values: Int8Array.of(1, 2, 3) as never })).toMatch(/^OPTION_INVALID: `values` of sparse rows/);
     expect(said({ rows: 3 })).toBe(
       'SHAPE_MISMATCH: Sparse rows need `offsets` from 0 to the 3 `values` for 3 rows, and as many `places`; got 3 offsets that end at 3, 3 places, 3 values.',
     );

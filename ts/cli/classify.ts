@@ -11,6 +11,7 @@ import { exitStatus, type Output, withThousands } from './output.js';
 export interface ClassifyArguments extends EngineOptions {
   readonly labels?: string;
   readonly labelColumn?: string | number;
+  readonly firstIndex?: 0 | 1;
   readonly array?: string;
   readonly scale?: number;
   readonly data?: string;
@@ -26,9 +27,9 @@ export async function classify(
   const engine = await load(engineOptions(options));
   try {
     const model = openModel(engine, path);
-    const { labels: labelsFile, labelColumn, array, scale, data: dataFolder } = options;
+    const { labels: labelsFile, labelColumn, array, firstIndex, scale, data: dataFolder } = options;
     const columns = unitsOf(model.graph, visibleLayerOf(model.graph));
-    const request = { labels: labelsFile, labelColumn, array, scale, dataFolder, columns };
+    const request = { labels: labelsFile, labelColumn, array, firstIndex, scale, dataFolder, columns };
     const { rows, classNames } = await loadRows(engine, name, request);
     const { labels, probabilities, classes } = model.classify(rows);
     if (classNames !== undefined && classNames.length !== classes) throw unknownClasses(name, classNames, classes);

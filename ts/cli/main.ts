@@ -73,6 +73,7 @@ function program(output: Output, finish: (status: number) => void): Command {
     .option('--labels <file>', 'labels in a file of their own: idx, npy, csv or of NORB')
     .option('--label-column <column>', 'the column of classes by name or number, or the array that holds them', column)
     .option('--array <name>', 'the array that holds the rows, in a file of several')
+    .option('--first-index <0|1>', 'of sparse rows (default: 0 where the file has an index 0, else 1)', firstIndex)
     .option('--scale <number>', 'what numbers are multiplied by (default: 1/255 for pictures, else 1)', scale)
     .option('--data <dir>', 'folder that holds the files of a named set')
     .action(async (model: string, data: string, options: ClassifyArguments) =>
@@ -83,6 +84,7 @@ function program(output: Output, finish: (status: number) => void): Command {
     .argument('<data>', DATA)
     .option('--label-column <column>', 'the column of classes by name or number, which is left out', column)
     .option('--array <name>', 'the array that holds the rows, in a file of several')
+    .option('--first-index <0|1>', 'of sparse rows (default: 0 where the file has an index 0, else 1)', firstIndex)
     .option('--scale <number>', 'what numbers are multiplied by (default: 1/255 for pictures, else 1)', scale)
     .option('--method <exact|ais|importance|free-energy|pseudo>', 'how it is found out', 'exact')
     .option('--binarise <sample|threshold|none>', 'what becomes of intensities; sample once', 'sample')
@@ -150,6 +152,11 @@ function integer(text: string): number {
 /** A column by its number or its name. */
 function column(text: string): string | number {
   return /^-?\d{1,5}$/.test(text) ? Number(text) : text;
+}
+
+function firstIndex(text: string): 0 | 1 {
+  if (text === '0' || text === '1') return text === '0' ? 0 : 1;
+  throw new InvalidArgumentError('It must be 0 or 1.');
 }
 
 /** A number above 0, or one over another: 1/255. */

@@ -8,7 +8,10 @@ import { type RunFolder, resultNames } from './run-folder.js';
 /** Fields of a record that say where training stands. */
 const PLACE = ['phase', 'layer', 'epoch', 'epochs', 'updates'];
 
-/** The file grows with every record. A run that goes on writes it anew, so that nothing in it is torn or told twice. */
+/**
+ * The file grows with every record. A run that goes on leaves it as it is where it has the records that the run has given, so that
+ * a TensorBoard that follows it goes on too; after a kill it is written anew, and nothing in it is torn or told twice.
+ */
 export class RunEvents {
   private time: number;
   private step = 0;
@@ -20,14 +23,12 @@ export class RunEvents {
     records: readonly TrainingRecord[],
   ) {
     this.time = Date.parse(startedAt) / 1000;
-    folder.write(resultNames.events, eventFileStart(this.time));
-    for (const record of records) this.add(record);
+    const start = eventFileStart(this.time);
+    folder.keepOrWrite(resultNames.events, Buffer.concat([start, ...records.map((record) => this.bytesOf(record))]));
   }
 
   add(record: TrainingRecord): void {
-    this.time += record.timing.seconds;
-    this.step = record.updates;
-    this.append(scalarsOf(record));
+    this.folder.append(resultNames.events, this.bytesOf(record));
   }
 
   /** Ends the file with the parameters as histograms and the pictures that are PNGs. */
@@ -38,11 +39,17 @@ export class RunEvents {
     const images = pictures.flatMap(({ name, bytes }): SummaryValue[] => {
       return typeof bytes === 'string' || !name.endsWith('.png') ? [] : [{ tag: name.slice(0, -4), png: bytes }];
     });
-    this.append([...histograms, ...images]);
+    this.folder.append(resultNames.events, this.event([...histograms, ...images]));
   }
 
-  private append(values: readonly SummaryValue[]): void {
-    this.folder.append(resultNames.events, eventBytes({ time: this.time, step: this.step, values }));
+  private bytesOf(record: TrainingRecord): Uint8Array {
+    this.time += record.timing.seconds;
+    this.step = record.updates;
+    return this.event(scalarsOf(record));
+  }
+
+  private event(values: readonly SummaryValue[]): Uint8Array {
+    return eventBytes({ time: this.time, step: this.step, values });
   }
 }
 

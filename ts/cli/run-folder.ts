@@ -152,6 +152,12 @@ export class RunFolder {
     writeFileAtomic(join(this.path, name), bytes);
   }
 
+  /** Leaves a file alone that holds just these bytes; writes them otherwise. */
+  keepOrWrite(name: string, bytes: Uint8Array): void {
+    const found = readBytesIfThere(join(this.path, name));
+    if (found === undefined || Buffer.compare(found, bytes) !== 0) this.write(name, bytes);
+  }
+
   append(name: string, bytes: Uint8Array | string): void {
     appendToFile(join(this.path, name), bytes);
   }

@@ -30,6 +30,7 @@ export interface ScoreArguments extends EngineOptions {
   readonly base?: string;
   readonly particles: number;
   readonly labelColumn?: string | number;
+  readonly firstIndex?: 0 | 1;
   readonly array?: string;
   readonly scale?: number;
   readonly data?: string;
@@ -48,8 +49,8 @@ export async function score(path: string, name: string, options: ScoreArguments,
     const model = openModel(engine, path);
     const units = visibleUnitsOf(model.graph);
     const columns = unitsOf(model.graph, visibleLayerOf(model.graph));
-    const { labelColumn, array, scale, data: dataFolder } = options;
-    const { rows } = await loadRows(engine, name, { labelColumn, array, scale, dataFolder, columns });
+    const { labelColumn, array, firstIndex, scale, data: dataFolder } = options;
+    const { rows } = await loadRows(engine, name, { labelColumn, array, firstIndex, scale, dataFolder, columns });
     const binary = unitType(units).binary(units);
     // Only binary units take intensities for chances.
     const data = binary ? binaryRows(rows, name, options) : rows;

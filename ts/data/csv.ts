@@ -17,7 +17,10 @@ import { Lines, numberIn, readNumber, textOf, trimmed } from './text.js';
 export interface CsvOptions {
   /** Between cells: a comma by default, `'\t'` for tab-separated values. */
   readonly delimiter?: string | undefined;
-  /** Whether the first line names the columns. Default `auto`: it does where a cell of it is no number. */
+  /**
+   * Whether the first line names the columns. Default `auto`: it does where a cell of it is no number, nor a word that
+   * programs write for one that is missing or infinite, such as `?` or `inf`.
+   */
   readonly header?: boolean | 'auto' | undefined;
   /** The column of labels, by its name or its number from 0; −1 is the last. Default: there is none. */
   readonly labelColumn?: string | number | undefined;

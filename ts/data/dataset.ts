@@ -275,7 +275,7 @@ export class Dataset {
    */
   changed(name: string, change: (numbers: Uint8Array | Float32Array, one: number) => void): Dataset {
     const { runtime, stored, columns, scale } = this.storage;
-    const numbers = stored.dense(this.firstRow, this.rows);
+    const numbers = stored.dense(this.firstRow, this.rows).slice();
     const areBytes = !(numbers instanceof Float32Array);
     change(numbers, areBytes ? Math.min(255, Math.floor(1 / scale + 1e-6)) : largestFloatToOne(scale));
     return createDataset(runtime, { rows: numbers, columns, scale, name, ...this.belongings() });
@@ -313,12 +313,9 @@ export class Dataset {
 
   /** Mean of each column's known numbers over this view, in f64, rows ascending; 0 where none is known. */
   columnMeans(): Float64Array {
-    const { stored, columns, scale } = this.storage;
-    const sums = new Float64Array(columns);
-    stored.eachRow(this.firstRow, this.rows, (numbers) => {
-      // What is missing is stored as 0.
-      for (let column = 0; column < columns; column += 1) sums[column]! += numbers[column]!;
-    });
+    const { stored, scale } = this.storage;
+    // What is missing is stored as 0.
+    const sums = stored.columnSums(this.firstRow, this.rows);
     const counts = this.knownInColumns();
     return sums.map((sum, column) => (sum / Math.max(1, counts?.[column] ?? this.rows)) * scale);
   }
@@ -334,17 +331,12 @@ export class Dataset {
     return counts;
   }
 
-  /** Sum of each row, in f64. */
+  /** Sum of each row, in f64; NaN where a number of it is missing. */
   rowSums(): Float64Array {
     const { stored, columns, scale } = this.storage;
-    const factor = Math.fround(scale);
-    const known = this.known();
-    const sums = new Float64Array(this.rows);
-    stored.eachRow(this.firstRow, this.rows, (numbers, row) => {
-      for (let column = 0; column < columns; column += 1) {
-        const isKnown = known?.[row * columns + column] !== 0;
-        sums[row]! += isKnown ? Math.fround(numbers[column]! * factor) : Number.NaN;
-      }
+    const sums = stored.rowSums(this.firstRow, this.rows, Math.fround(scale));
+    this.known()?.forEach((isKnown, place) => {
+      if (isKnown === 0) sums[Math.floor(place / columns)] = Number.NaN;
     });
     return sums;
   }
@@ -400,17 +392,24 @@ export function createDataset(runtime: Runtime, options: DatasetOptions): Datase
   const { rowWeights: givenWeights } = options;
   const rowWeights = givenWeights === undefined ? undefined : readRowWeights(where, givenWeights, rows);
   const stored = store(runtime, numbers, columns);
-  const unit = { least: 0, most: 1, integers: false };
-  const outside = new Map([[JSON.stringify(unit), checkNumbers(stored, scale, unit)]]);
-  const known = knownNumbers === undefined ? undefined : runtime.allocate(knownNumbers.length);
-  known?.bytes().set(knownNumbers!);
-  let labels: EngineBuffer | undefined;
-  if (options.labels !== undefined) {
-    labels = runtime.allocate(rows);
-    labels.bytes().set(Uint8Array.from(options.labels));
+  const made: { free(): void }[] = [stored];
+  const inMemory = (bytes: ArrayLike<number>) => {
+    const buffer = runtime.allocate(bytes.length);
+    made.push(buffer);
+    buffer.bytes().set(bytes);
+    return buffer;
+  };
+  try {
+    const unit = { least: 0, most: 1, integers: false };
+    const outside = new Map([[JSON.stringify(unit), checkNumbers(stored, scale, unit)]]);
+    const known = knownNumbers && inMemory(knownNumbers);
+    const labels = options.labels && inMemory(Uint8Array.from(options.labels));
+    const name = options.name ?? '';
+    return new Dataset({ runtime, stored, labels, classes, columns, scale, name, known, rowWeights, outside }, 0, rows);
+  } catch (error) {
+    for (const thing of made) thing.free();
+    throw error;
   }
-  const name = options.name ?? '';
-  return new Dataset({ runtime, stored, labels, classes, columns, scale, name, known, rowWeights, outside }, 0, rows);
 }
 
 /** The numbers as they will be stored, and their size. */
@@ -573,7 +572,8 @@ function placeAt(stored: Stored, elements: Elements, element: number, scale: num
 /** Whether a number, scaled as the kernels scale it where it must be whole, lies within a range. */
 function isWithin(value: number, scale: number, { least, most, integers }: Range): boolean {
   if (integers && !Number.isInteger(Math.fround(value * Math.fround(scale)))) return false;
-  return value * scale >= least && value * scale <= most;
+  // A scale that is a rounded 1/255 may bring 255 a little above 1.
+  return value * scale >= least && value * scale <= most * (1 + 1e-6);
 }
 
 /** Refuses numbers that are not finite, and finds the first outside [0, 1]. */
@@ -584,7 +584,6 @@ function checkNumbers(stored: Stored, scale: number, unit: Range): Place | undef
     const lost = elements.findIndex((value, element) => element >= first && !Number.isFinite(value * scale));
     if (lost >= 0) {
       const { row, column, value } = placeAt(stored, elements, lost, scale)!;
-      stored.free();
       throw new WakesleepError(
         'DATA_INVALID',
         `The number in row ${row}, column ${column} must be finite; got ${value}.`,

@@ -1,5 +1,6 @@
 /** Rows of which only what is not 0 is kept, as files of sparse rows and engines' data sets have them. */
 import { WakesleepError } from '../errors.js';
+import { describeValue, integer } from '../options.js';
 import { allocatedBytes, allocatedFloats, refuseTooLarge } from './corrupt.js';
 
 /** Rows of which only what is not 0 is kept. `engine.dataset({ rows: sparse })` takes them and keeps them so. */
@@ -12,7 +13,7 @@ export interface SparseRows {
   readonly offsets: Uint32Array;
   /** Columns, ascending in each row. */
   readonly places: Uint32Array;
-  /** The numbers there; a 0 among them is one like those that are left out. An engine keeps them as floats. */
+  /** The numbers there. An engine keeps them as floats, and leaves out zeros among them. */
   readonly values: Uint8Array | Float32Array;
 }
 
@@ -30,6 +31,18 @@ export function denseRows(sparse: SparseRows, where = 'The set'): Uint8Array | F
   return dense;
 }
 
+/** The same rows without zeros among what is kept. */
+export function withoutZeros(sparse: SparseRows): SparseRows {
+  const { rows, offsets, places, values } = sparse;
+  if (values.every((value) => value !== 0)) return sparse;
+  const isKept = (_: number, at: number) => values[at] !== 0;
+  const kept = new Uint32Array(rows + 1);
+  for (let row = 0; row < rows; row += 1) {
+    kept[row + 1] = kept[row]! + values.subarray(offsets[row], offsets[row + 1]).filter((value) => value !== 0).length;
+  }
+  return { ...sparse, offsets: kept, places: places.filter(isKept), values: values.filter(isKept) };
+}
+
 /** Puts the numbers of some rows where they belong in `dense`, `[count, columns]`, which is 0 elsewhere. */
 export function spread(
   { columns, offsets, places, values }: Omit<SparseRows, 'rows'>,
@@ -43,8 +56,15 @@ export function spread(
   }
 }
 
-/** Throws `SHAPE_MISMATCH` and `DATA_INVALID` for what are no sparse rows, saying what is wrong. */
+/** Throws `OPTION_INVALID`, `SHAPE_MISMATCH` and `DATA_INVALID` for what are no sparse rows, saying what is wrong. */
 export function checkSparse(where: string, { rows, columns, offsets, places, values }: SparseRows): void {
+  integer(where, 'rows', rows, { atLeast: 0 });
+  for (const [name, list] of Object.entries({ offsets, places })) {
+    if (!(list instanceof Uint32Array)) throw wrongKind(where, name, list, 'a Uint32Array');
+  }
+  if (!(values instanceof Uint8Array || values instanceof Float32Array)) {
+    throw wrongKind(where, 'values', values, 'a Uint8Array or a Float32Array');
+  }
   const lengths = offsets.length === rows + 1 && places.length === values.length && offsets[rows] === values.length;
   if (!lengths || offsets[0] !== 0) {
     const wanted = `\`offsets\` from 0 to the ${values.length} \`values\` for ${rows} rows, and as many \`places\``;
@@ -64,6 +84,11 @@ export function checkSparse(where: string, { rows, columns, offsets, places, val
       throw invalid(where, `Row ${row} has a number at column ${place}`, wanted);
     }
   }
+}
+
+function wrongKind(where: string, name: string, given: unknown, wanted: string): WakesleepError {
+  const message = `\`${name}\` of sparse rows must be ${wanted}; got ${describeValue(given)}.`;
+  return new WakesleepError('OPTION_INVALID', message, { given, wanted, where: `${where}.${name}` });
 }
 
 function invalid(where: string, what: string, wanted: string): WakesleepError {

@@ -6,7 +6,8 @@
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Activity, Stream } from '../wasm/st.js';
-import { type SparseRows, spread } from './sparse.js';
+import { allocatedFloats } from './corrupt.js';
+import { type SparseRows, spread, withoutZeros } from './sparse.js';
 
 /** Numbers of one width: bytes, or floats. */
 export type Elements = Uint8Array | Float32Array;
@@ -29,8 +30,12 @@ export interface Stored {
   elementsOf(first: number, rows: number): Elements;
   /** Where an element stands. */
   placeOf(element: number): { readonly row: number; readonly column: number };
-  /** A copy of some rows with all their numbers. */
+  /** Some rows with all their numbers, to be read at once: perhaps the memory itself. Throws `OUT_OF_MEMORY`. */
   dense(first: number, rows: number): Elements;
+  /** The sum of each column over some rows, in f64, rows ascending. */
+  columnSums(first: number, rows: number): Float64Array;
+  /** The sum of each of some rows, each number times `factor` as f32, in f64, columns ascending. */
+  rowSums(first: number, rows: number, factor: number): Float64Array;
   /** Shows each of some rows with all its numbers; the array is good until the next row only. */
   eachRow(first: number, rows: number, see: (numbers: Elements, row: number) => void): void;
   /** Copies of rows by their numbers, for a data set of their own. */
@@ -78,7 +83,23 @@ class DenseStored implements Stored {
   }
 
   dense(first: number, rows: number): Elements {
-    return this.elementsOf(first, rows).slice();
+    return this.elementsOf(first, rows);
+  }
+
+  columnSums(first: number, rows: number): Float64Array {
+    const sums = new Float64Array(this.columns);
+    this.eachRow(first, rows, (numbers) => {
+      for (let column = 0; column < sums.length; column += 1) sums[column]! += numbers[column]!;
+    });
+    return sums;
+  }
+
+  rowSums(first: number, rows: number, factor: number): Float64Array {
+    const sums = new Float64Array(rows);
+    this.eachRow(first, rows, (numbers, row) => {
+      for (const number of numbers) sums[row]! += Math.fround(number * factor);
+    });
+    return sums;
   }
 
   eachRow(first: number, rows: number, see: (numbers: Elements, row: number) => void): void {
@@ -128,13 +149,12 @@ class SparseStored implements Stored {
   private readonly places: EngineBuffer;
   private readonly numbers: EngineBuffer;
 
-  constructor(runtime: Runtime, { columns, offsets, places, values }: SparseRows) {
+  constructor(runtime: Runtime, rows: SparseRows) {
+    const { columns, offsets, places, values } = withoutZeros(rows);
     this.columns = columns;
-    this.offsets = runtime.allocate(offsets.byteLength);
+    [this.offsets, this.places, this.numbers] = allocateAll(runtime, [offsets, places, values]);
     this.offsets.words().set(offsets);
-    this.places = runtime.allocate(places.byteLength);
     this.places.words().set(places);
-    this.numbers = runtime.allocate(values.length * 4);
     this.numbers.floats().set(values);
   }
 
@@ -153,9 +173,25 @@ class SparseStored implements Stored {
   }
 
   dense(first: number, rows: number): Float32Array {
-    const dense = new Float32Array(rows * this.columns);
+    const dense = allocatedFloats(rows * this.columns, 'The data set');
     spread(this.all(), first, rows, dense);
     return dense;
+  }
+
+  columnSums(first: number, rows: number): Float64Array {
+    const sums = new Float64Array(this.columns);
+    const places = this.places.words().subarray(...this.range(first, rows));
+    const numbers = this.elementsOf(first, rows);
+    for (let at = 0; at < places.length; at += 1) sums[places[at]!]! += numbers[at]!;
+    return sums;
+  }
+
+  rowSums(first: number, rows: number, factor: number): Float64Array {
+    const sums = new Float64Array(rows);
+    for (let row = 0; row < rows; row += 1) {
+      for (const number of this.elementsOf(first + row, 1)) sums[row]! += Math.fround(number * factor);
+    }
+    return sums;
   }
 
   eachRow(first: number, rows: number, see: (numbers: Elements, row: number) => void): void {
@@ -232,6 +268,18 @@ class SparseStored implements Stored {
     const { columns } = this;
     return { columns, offsets: this.offsets.words(), places: this.places.words(), values: this.elements() };
   }
+}
+
+/** A word each for every element of some lists: room for all of them, or for none. Throws `OUT_OF_MEMORY`. */
+function allocateAll(runtime: Runtime, lists: [ArrayLike<number>, ArrayLike<number>, ArrayLike<number>]) {
+  const made: EngineBuffer[] = [];
+  try {
+    for (const { length } of lists) made.push(runtime.allocate(4 * length));
+  } catch (error) {
+    for (const buffer of made) buffer.free();
+    throw error;
+  }
+  return made as [EngineBuffer, EngineBuffer, EngineBuffer];
 }
 
 function bytesIn({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {

@@ -126,8 +126,9 @@ function showProgress(): void {
       ? ''
       : ` This browser could not keep the checkpoint (${notKept}): download it before you leave.`;
   const status = byId('status', HTMLElement);
-  // Read out when learning begins and ends, and not at every epoch.
-  status.ariaLive = isTraining && status.textContent!.startsWith(state) ? 'off' : 'polite';
+  // Read out when learning begins and ends and when there is trouble, but not at every epoch.
+  const isSame = isTraining && status.textContent!.startsWith(state) && status.textContent!.endsWith(trouble);
+  status.ariaLive = isSame ? 'off' : 'polite';
   say('status', `${state}: ${done}.${trouble}`);
 }
 
@@ -329,6 +330,7 @@ function listen(): void {
   button('forget').addEventListener('click', () =>
     attempt(async () => {
       await forget();
+      byId('status', HTMLElement).ariaLive = 'polite';
       say('status', 'Nothing is kept in this browser any more, until the next checkpoint.');
     }),
   );

@@ -17,6 +17,7 @@ export interface NumpyArray {
 const NUMPY = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 const TWO_TO_112 = 5.192296858534828e33;
+const single = new DataView(new ArrayBuffer(4));
 
 /** A half-precision number: its bits, moved, are those of a single-precision one that is smaller by 2^112. */
 function halfAt(view: DataView, at: number): number {
@@ -24,9 +25,8 @@ function halfAt(view: DataView, at: number): number {
   const sign = bits >> 15 === 0 ? 1 : -1;
   const fraction = bits & 0x3ff;
   if ((bits & 0x7c00) === 0x7c00) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  const moved = new DataView(new ArrayBuffer(4));
-  moved.setUint32(0, (bits & 0x7fff) << 13);
-  return sign * moved.getFloat32(0) * TWO_TO_112;
+  single.setUint32(0, (bits & 0x7fff) << 13);
+  return sign * single.getFloat32(0) * TWO_TO_112;
 }
 
 const readers = {

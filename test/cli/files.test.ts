@@ -136,6 +136,14 @@ describe('rows in files', () => {
       return { evaluation, model };
     };
     expect(await trained('svm', {})).toEqual(await trained('csv', { labelColumn: -1 }));
+    const classified = (...args: string[]) => wakesleep(['classify', at('out-svm/model.safetensors'), ...args, ...one]);
+    const wanted = await classified(at('test.csv'), '--label-column', '-1');
+    expect(wanted.status).toBe(0);
+    expect((await classified(at('test.svm'), '--first-index', '0')).stdout).toBe(wanted.stdout);
+    expect(await classified(at('test.svm'), '--first-index', '2')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('It must be 0 or 1.'),
+    });
   });
 
   it('that do not fit are refused in words', async () => {

@@ -36,6 +36,13 @@ const rows = {
 };
 const labelled = { ...rows, labels: Uint8Array.of(1, 0), classes: 2, classNames: undefined };
 const unlabelled = { ...rows, labels: undefined, classes: undefined, classNames: undefined };
+const sparse = {
+  rows: 2,
+  columns: 4,
+  offsets: Uint32Array.of(0, 2, 4),
+  places: Uint32Array.of(1, 2, 0, 3),
+  values: Float32Array.of(1, 0.5, 1, 0.25),
+};
 const npy = writeNpy(Float32Array.from(values), [2, 4]);
 const withClasses = writeNpy(Float64Array.of(0, 1, 0.5, 0, 1, 1, 0, 0, 0.25, 0), [2, 5]);
 const tensors = new Map([
@@ -51,8 +58,8 @@ describe('the ending of a path says how it is read', () => {
     ['a.tsv', '1\t0\t1\t.5\t0\n0\t1\t0\t0\t.25', { labelColumn: 0 }, labelled],
     ['a.amat', '0 1 .5 0 1\n1 0 0 .25 0', {}, labelled],
     ['a.amat.gz', '1 0 1 .5 0\n0 1 0 0 .25', { labelColumn: 0 }, labelled],
-    ['a.libsvm', '1 2:1 3:.5\n0 1:1 4:.25', {}, labelled],
-    ['a.svm.gz', '1 2:1 3:.5\n0 1:1 4:.25', { columns: 4 }, labelled],
+    ['a.libsvm', '1 2:1 3:.5\n0 1:1 4:.25', {}, { ...labelled, images: sparse, firstIndex: 1 }],
+    ['a.svm.gz', '1 1:1 2:.5\n0 0:1 3:.25', { columns: 4 }, { ...labelled, images: sparse, firstIndex: 0 }],
     ['a.npy', npy, {}, unlabelled],
     ['a.npy.gz', withClasses, { labelColumn: 4 }, labelled],
     ['a.npz', zipSync({ 'x.npy': npy, 'y.npy': writeNpy(Int32Array.of(1, 0), [2]) }), {}, labelled],

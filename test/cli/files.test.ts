@@ -136,10 +136,13 @@ describe('rows in files', () => {
       return { evaluation, model };
     };
     expect(await trained('svm', {})).toEqual(await trained('csv', { labelColumn: -1 }));
-    const classified = (...args: string[]) => wakesleep(['classify', at('out-svm/model.safetensors'), ...args, ...one]);
+    const model = at('out-svm/model.safetensors');
+    const classified = (...args: string[]) => wakesleep(['classify', model, ...args, ...one, '--json']);
     const wanted = await classified(at('test.csv'), '--label-column', '-1');
     expect(wanted.status).toBe(0);
     expect((await classified(at('test.svm'), '--first-index', '0')).stdout).toBe(wanted.stdout);
+    // Read one column off, its probabilities are others.
+    expect((await classified(at('test.svm'))).stdout).not.toBe(wanted.stdout);
     expect(await classified(at('test.svm'), '--first-index', '2')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('It must be 0 or 1.'),

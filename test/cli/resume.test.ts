@@ -2,7 +2,7 @@
  * A run that is stopped at any instant goes on to the same bits: killed by a signal at random instants, killed at each
  * operation on files, interrupted, or out of disk. And what `--resume` refuses.
  */
-import { copyFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from 'wakesleep';
@@ -194,10 +194,13 @@ describe('interrupted', () => {
       const { length } = deterministicMetrics(out);
       expect(length).toBeGreaterThan(0);
       expect(eventsIn(out)).toBe(1 + length);
+      const { ino } = statSync(join(out, 'events.out.tfevents.wakesleep'));
       const resumed = await wakesleep(['train', long, '--out', out, '--resume']);
       expect(resumed.status).toBe(0);
       expect(resumed.stderr).toContain('going on after update ');
       expect(outcome(out)).toEqual(uninterrupted);
+      // Who follows the file has it open still.
+      expect(statSync(join(out, 'events.out.tfevents.wakesleep')).ino).toBe(ino);
       expect((runOf(out).resumedAt as string[]).length).toBe(1);
     },
   );

@@ -200,7 +200,7 @@ describe('sparse rows', () => {
     expect(sum).toEqual(wanted);
   });
 
-  it('leave nothing behind where there is no room for them, nor for their labels', async () => {
+  it('leave nothing behind where there is no room for them', async () => {
     const engine = await load({ threads: 1, maxMemoryBytes: 32 * 2 ** 20 });
     engines.push(engine);
     const count = 3 * 2 ** 20;
@@ -217,6 +217,16 @@ describe('sparse rows', () => {
       const offsets = large.offsets.subarray(0, half + 1);
       const parts = { places: large.places.subarray(0, half), values: large.values.subarray(0, half) };
       engine.dataset({ rows: { rows: half, columns: 1, offsets, ...parts } }).free();
+    }
+  });
+
+  it('leave nothing behind where there is no room for their labels, as rows with all their numbers do', async () => {
+    const engine = await load({ threads: 1, maxMemoryBytes: 32 * 2 ** 20 });
+    engines.push(engine);
+    const rows = new Uint8Array(20 * 2 ** 20);
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      expect(refusal(() => engine.dataset({ rows, columns: 1, labels: rows, classes: 1 }))).toMatch(/^OUT_OF_MEMORY: /);
+      engine.dataset({ rows, columns: 1 }).free();
     }
   });
 

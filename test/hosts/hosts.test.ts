@@ -53,6 +53,11 @@ describe.each(Object.keys(HOSTS) as (keyof typeof HOSTS)[])('%s', (host) => {
   });
 });
 
+/** An expression for some bytes in programs that can read no file. */
+function bytesInSource(bytes: Uint8Array): string {
+  return `Uint8Array.from(atob('${Buffer.from(bytes).toString('base64')}'), (letter) => letter.charCodeAt(0))`;
+}
+
 function executableOf(host: keyof typeof HOSTS): string {
   const path = testHostPath(host);
   if (!existsSync(path)) throw new Error(`${host} is not there; \`node crates/setup.mjs --with-tests\` brings it.`);
@@ -101,7 +106,7 @@ describe('the edge runtime edge-light', () => {
   it('scores to the same bits as Node, and says what it lacks', async () => {
     const source = `import { load } from 'wakesleep/inline';
       import { answers } from './test/hosts/answers.mjs';
-      const bytes = Uint8Array.from(atob('${Buffer.from(model).toString('base64')}'), (letter) => letter.charCodeAt(0));
+      const bytes = ${bytesInSource(model)};
       const tasks = {
         score: async () => { const engine = await load(); return { info: engine.info, scores: answers(engine, bytes) }; },
         threads: () => load({ threads: 2 }),
@@ -144,7 +149,7 @@ describe('`wakesleep/inline`', () => {
     const source = `import { load } from 'wakesleep/inline';
       import { answers } from './test/hosts/answers.mjs';
       const engine = await load();
-      const bytes = Uint8Array.from(atob('${Buffer.from(model).toString('base64')}'), (letter) => letter.charCodeAt(0));
+      const bytes = ${bytesInSource(model)};
       console.log(JSON.stringify(answers(engine, bytes)));`;
     const alone = join(folder, `alone-${host}`);
     await build({

@@ -2,19 +2,14 @@
 import { load } from '../engine.js';
 import { WakesleepError } from '../errors.js';
 import { unitsOf, visibleLayerOf } from '../graph/graph.js';
-import { loadRows } from './data.js';
+import { loadRows, type RowsArguments, requestOf } from './data.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
 import { openModel } from './model-source.js';
 import { exitStatus, type Output, withThousands } from './output.js';
 
 /** What the command line gives. */
-export interface ClassifyArguments extends EngineOptions {
+export interface ClassifyArguments extends EngineOptions, RowsArguments {
   readonly labels?: string;
-  readonly labelColumn?: string | number;
-  readonly firstIndex?: 0 | 1;
-  readonly array?: string;
-  readonly scale?: number;
-  readonly data?: string;
 }
 
 /** Prints a class a row, then what part of them is wrong. */
@@ -27,10 +22,12 @@ export async function classify(
   const engine = await load(engineOptions(options));
   try {
     const model = openModel(engine, path);
-    const { labels: labelsFile, labelColumn, array, firstIndex, scale, data: dataFolder } = options;
     const columns = unitsOf(model.graph, visibleLayerOf(model.graph));
-    const request = { labels: labelsFile, labelColumn, array, firstIndex, scale, dataFolder, columns };
-    const { rows, classNames } = await loadRows(engine, name, request);
+    const { rows, classNames } = await loadRows(engine, name, {
+      ...requestOf(options),
+      labels: options.labels,
+      columns,
+    });
     const { labels, probabilities, classes } = model.classify(rows);
     if (classNames !== undefined && classNames.length !== classes) throw unknownClasses(name, classNames, classes);
     const given = rows.classes > 0 ? rows.labels() : undefined;

@@ -72,6 +72,20 @@ export async function loadData(
   };
 }
 
+/** What the command line says of the rows of one file. */
+export interface RowsArguments {
+  readonly labelColumn?: string | number;
+  readonly firstIndex?: 0 | 1;
+  readonly array?: string;
+  readonly scale?: number;
+  readonly data?: string;
+}
+
+/** The same as a request. */
+export function requestOf({ labelColumn, firstIndex, array, scale, data }: RowsArguments): DataRequest {
+  return { labelColumn, firstIndex, array, scale, dataFolder: data };
+}
+
 /** The rows that are trained on, of those that are not held out: all, or as many of each class as there are to be labels of. */
 function subsetOf(rows: Dataset, data: Configuration['data']): Dataset {
   if (!('labelled' in data) || data.labelled === undefined) return rows;

@@ -10,7 +10,7 @@ import { type AnnealedEstimate, type AnnealedState, type Bracket, bracketOf } fr
 import type { Model } from '../model.js';
 import { oneOf } from '../options.js';
 import { unitType } from '../units/index.js';
-import { loadRows } from './data.js';
+import { loadRows, type RowsArguments, requestOf } from './data.js';
 import { type EngineOptions, engineOptions } from './engine-options.js';
 import { Interruption } from './interruption.js';
 import { type Direction, KeptChains } from './kept-chains.js';
@@ -19,7 +19,7 @@ import { exitStatus, type Output, withThousands } from './output.js';
 import { showShare } from './progress.js';
 
 /** What the command line gives. */
-export interface ScoreArguments extends EngineOptions {
+export interface ScoreArguments extends EngineOptions, RowsArguments {
   readonly method: string;
   readonly binarise: string;
   readonly seed: number;
@@ -29,11 +29,6 @@ export interface ScoreArguments extends EngineOptions {
   readonly sweeps: number;
   readonly base?: string;
   readonly particles: number;
-  readonly labelColumn?: string | number;
-  readonly firstIndex?: 0 | 1;
-  readonly array?: string;
-  readonly scale?: number;
-  readonly data?: string;
   readonly state?: string;
   readonly resume?: boolean;
 }
@@ -49,8 +44,7 @@ export async function score(path: string, name: string, options: ScoreArguments,
     const model = openModel(engine, path);
     const units = visibleUnitsOf(model.graph);
     const columns = unitsOf(model.graph, visibleLayerOf(model.graph));
-    const { labelColumn, array, firstIndex, scale, data: dataFolder } = options;
-    const { rows } = await loadRows(engine, name, { labelColumn, array, firstIndex, scale, dataFolder, columns });
+    const { rows } = await loadRows(engine, name, { ...requestOf(options), columns });
     const binary = unitType(units).binary(units);
     // Only binary units take intensities for chances.
     const data = binary ? binaryRows(rows, name, options) : rows;

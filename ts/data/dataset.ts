@@ -16,12 +16,12 @@ import {
   seed as readSeed,
   refuseUnknown,
 } from '../options.js';
-import { withScratch } from '../runtime/allocation.js';
+import { allOrNothing, withScratch } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Range } from '../units/unit.js';
 import { checkSparse, type SparseRows } from './sparse.js';
-import { type Elements, type GivenRows, type Stored, store } from './stored.js';
+import { type Elements, type GivenRows, gathered, type Stored, store } from './stored.js';
 
 /** What `engine.dataset()` takes. */
 export interface DatasetOptions {
@@ -205,18 +205,26 @@ export class Dataset {
     const method = oneOf(where, 'method', options.method, ['sample', 'threshold'] as const);
     const { runtime, stored, columns, name } = this.storage;
     const factor = Math.fround(this.storage.scale);
-    const seed = method === 'sample' ? readSeed(where, (options as { readonly seed: number }).seed) : 0;
+    const states =
+      method === 'threshold'
+        ? stored.replaced(this.firstRow, this.rows, () => (value) => Number(Math.fround(value * factor) >= 0.5))
+        : this.drawnOnce(readSeed(where, (options as { readonly seed: number }).seed), factor);
+    return createDataset(runtime, { rows: states, columns, name: `${name} (${method})`, ...this.belongings() });
+  }
+
+  /** Binary states in place of the numbers, which are probabilities. */
+  private drawnOnce(seed: number, factor: number): GivenRows {
+    const { runtime, stored, columns } = this.storage;
     const stream = noiseStream(runtime, seed, 'score', 1);
     const states = withScratch(runtime, columns * 4, (scratch) =>
       stored.replaced(this.firstRow, this.rows, (row) => {
-        if (method === 'threshold') return (value) => Number(Math.fround(value * factor) >= 0.5);
         stream.uniforms(this.firstRow + row, scratch.handle, columns);
         const uniforms = scratch.floats();
         return (value, column) => Number(uniforms[column]! < Math.fround(value * factor));
       }),
     );
     stream.free();
-    return createDataset(runtime, { rows: states, columns, name: `${name} (${method})`, ...this.belongings() });
+    return states;
   }
 
   /**
@@ -391,25 +399,20 @@ export function createDataset(runtime: Runtime, options: DatasetOptions): Datase
   const classes = readClasses(where, options, rows);
   const { rowWeights: givenWeights } = options;
   const rowWeights = givenWeights === undefined ? undefined : readRowWeights(where, givenWeights, rows);
-  const stored = store(runtime, numbers, columns);
-  const made: { free(): void }[] = [stored];
-  const inMemory = (bytes: ArrayLike<number>) => {
-    const buffer = runtime.allocate(bytes.length);
-    made.push(buffer);
-    buffer.bytes().set(bytes);
-    return buffer;
-  };
-  try {
+  return allOrNothing((own) => {
+    const inMemory = (bytes: ArrayLike<number>) => {
+      const buffer = own(runtime.allocate(bytes.length));
+      buffer.bytes().set(bytes);
+      return buffer;
+    };
+    const stored = own(store(runtime, numbers, columns));
     const unit = { least: 0, most: 1, integers: false };
     const outside = new Map([[JSON.stringify(unit), checkNumbers(stored, scale, unit)]]);
     const known = knownNumbers && inMemory(knownNumbers);
     const labels = options.labels && inMemory(Uint8Array.from(options.labels));
     const name = options.name ?? '';
     return new Dataset({ runtime, stored, labels, classes, columns, scale, name, known, rowWeights, outside }, 0, rows);
-  } catch (error) {
-    for (const thing of made) thing.free();
-    throw error;
-  }
+  });
 }
 
 /** The numbers as they will be stored, and their size. */
@@ -514,15 +517,6 @@ function readClasses(where: string, { labels, classes }: DatasetOptions, rows: n
 function largestFloatToOne(scale: number): number {
   const nearest = Math.fround(1 / scale);
   return nearest * scale <= 1 ? nearest : Math.fround(nearest * (1 - 2 ** -23));
-}
-
-/** Some rows of `[rows, columns]`, one after another. */
-function gathered<T extends Uint8Array | Float32Array>(values: T, rows: readonly number[], columns: number): T {
-  const copy = values.slice(0, rows.length * columns) as T;
-  rows.forEach((row, place) => {
-    copy.set(values.subarray(row * columns, (row + 1) * columns), place * columns);
-  });
-  return copy;
 }
 
 function refuseSmallClasses(where: string, labels: Uint8Array, classes: number, wanted: number): void {

@@ -2,7 +2,7 @@
  * The numbers of a data set as they lie in the engine's memory, unscaled: every number, or only what is not 0. Data sets ask
  * this for what they need, so that nothing else knows which it is.
  */
-
+import { allOrNothing } from '../runtime/allocation.js';
 import type { EngineBuffer } from '../runtime/memory.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Activity, Stream } from '../wasm/st.js';
@@ -107,12 +107,7 @@ class DenseStored implements Stored {
   }
 
   some(rows: readonly number[]): Elements {
-    const count = rows.length * this.columns;
-    const copy = this.areBytes ? new Uint8Array(count) : new Float32Array(count);
-    rows.forEach((row, place) => {
-      copy.set(this.elementsOf(row, 1), place * this.columns);
-    });
-    return copy;
+    return gathered(this.elements(), rows, this.columns);
   }
 
   replaced(first: number, rows: number, start: (row: number) => (value: number, column: number) => number): Uint8Array {
@@ -152,7 +147,10 @@ class SparseStored implements Stored {
   constructor(runtime: Runtime, rows: SparseRows) {
     const { columns, offsets, places, values } = withoutZeros(rows);
     this.columns = columns;
-    [this.offsets, this.places, this.numbers] = allocateAll(runtime, [offsets, places, values]);
+    [this.offsets, this.places, this.numbers] = allOrNothing((own) => {
+      const wordsFor = ({ length }: ArrayLike<number>) => own(runtime.allocate(4 * length));
+      return [wordsFor(offsets), wordsFor(places), wordsFor(values)];
+    });
     this.offsets.words().set(offsets);
     this.places.words().set(places);
     this.numbers.floats().set(values);
@@ -270,16 +268,13 @@ class SparseStored implements Stored {
   }
 }
 
-/** A word each for every element of some lists: room for all of them, or for none. Throws `OUT_OF_MEMORY`. */
-function allocateAll(runtime: Runtime, lists: [ArrayLike<number>, ArrayLike<number>, ArrayLike<number>]) {
-  const made: EngineBuffer[] = [];
-  try {
-    for (const { length } of lists) made.push(runtime.allocate(4 * length));
-  } catch (error) {
-    for (const buffer of made) buffer.free();
-    throw error;
-  }
-  return made as [EngineBuffer, EngineBuffer, EngineBuffer];
+/** Some rows of `[rows, columns]`, one after another. */
+export function gathered<T extends Elements>(values: T, rows: readonly number[], columns: number): T {
+  const copy = values.slice(0, rows.length * columns) as T;
+  rows.forEach((row, place) => {
+    copy.set(values.subarray(row * columns, (row + 1) * columns), place * columns);
+  });
+  return copy;
 }
 
 function bytesIn({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {

@@ -9,6 +9,20 @@ export function created<T>(runtime: Runtime, what: string, handle: T | undefined
   throw runtime.outOfMemory(bytesInUse, what);
 }
 
+/** What `make` makes; where it throws, everything that it passed through `own` is freed first. */
+export function allOrNothing<T>(make: (own: <B extends { free(): void }>(thing: B) => B) => T): T {
+  const made: { free(): void }[] = [];
+  try {
+    return make((thing) => {
+      made.push(thing);
+      return thing;
+    });
+  } catch (error) {
+    for (const thing of made) thing.free();
+    throw error;
+  }
+}
+
 /** Memory for the length of a call. */
 export function withScratch<T>(runtime: Runtime, bytes: number, work: (scratch: EngineBuffer) => T): T {
   const scratch = runtime.allocate(bytes);

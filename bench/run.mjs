@@ -1,7 +1,7 @@
 /**
  * The bench of trainers and sampling: a workload of workload.mjs (default `cd1`) beside PyTorch, and CD-1 beside scikit-learn.
  *
- *     node bench/run.mjs [cd1|cd10|pcd|tempering|gaussian|relu|sampling|backprop|backprop-relu|up-down]... [--rounds N] [--tensorflow] [--relaxed NODE] [--dry]
+ *     node bench/run.mjs [cd1|cd10|pcd|tempering|gaussian|relu|sampling|backprop|backprop-relu|backprop-dropout|up-down]... [--rounds N] [--tensorflow] [--node NODE] [--dry]
  *
  * Each participant is a process that does a piece of work (an epoch) when asked. For 1 and 2 threads: 5 rounds, in each of
  * which every participant in turn runs one warm-up and two timed pieces; the others idle meanwhile. What counts is the ratio
@@ -10,10 +10,11 @@
  * the mean is that of the loss.
  *
  * Python is looked for at $WAKESLEEP_BENCH_PYTHON, then in a venv of the user's cache folder; without it (or without a
- * rival's package) the bench says so and runs the rest. `--tensorflow` runs backpropagation and up-down in TensorFlow.js too, which takes
- * minutes a piece: `npm install @tensorflow/tfjs @tensorflow/tfjs-backend-wasm` in $WAKESLEEP_BENCH_NODE, or in
- * `wakesleep/bench-node` of the user's cache folder. `--relaxed` runs ours on that Node (22 or later) twice, with the strict and
- * with the relaxed artefact. `--dry` records nothing.
+ * rival's package) the bench says so and runs the rest. `--tensorflow` runs backpropagation and up-down in TensorFlow.js too, a tenth
+ * of a piece, whose time counts tenfold: `npm install @tensorflow/tfjs @tensorflow/tfjs-backend-wasm` in $WAKESLEEP_BENCH_NODE, or in
+ * `wakesleep/bench-node` of the user's cache folder. `--node` runs ours on that Node (24 or later): as it is, with pairs of
+ * vectors made one where the CPU has twice as wide ones (`--experimental-wasm-revectorize`, same bits), and with the relaxed
+ * artefact. `--dry` records nothing.
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,16 +29,20 @@ const backpropagation = { pytorch: 'backprop.py', tensorflow: 'tfjs.mjs' };
 const SCRIPTS = {
   backprop: backpropagation,
   'backprop-relu': backpropagation,
+  'backprop-dropout': backpropagation,
   'up-down': { pytorch: 'up_down.py', tensorflow: 'tfjs_up_down.mjs' },
 };
 const rounds = Number(process.argv[process.argv.indexOf('--rounds') + 1]) || 5;
-const otherNode = process.argv.includes('--relaxed') ? process.argv[process.argv.indexOf('--relaxed') + 1] : undefined;
+const otherNode = process.argv.includes('--node') ? process.argv[process.argv.indexOf('--node') + 1] : undefined;
 const named = process.argv.slice(2).filter((word) => word in workloads);
 
 async function participants(workload, threads) {
   const work = [join(HERE, 'ours.mjs'), IMAGES, String(threads), workload];
   const all = [await start('wakesleep', otherNode ?? process.execPath, work)];
-  if (otherNode !== undefined) all.push(await start('relaxed', otherNode, [...work, '-relaxed']));
+  if (otherNode !== undefined) {
+    all.push(await start('wide', otherNode, ['--experimental-wasm-revectorize', ...work]));
+    all.push(await start('relaxed', otherNode, [...work, '-relaxed']));
+  }
   if (process.argv.includes('--tensorflow') && workload in SCRIPTS) {
     const script = join(HERE, 'rivals', SCRIPTS[workload].tensorflow);
     all.push(await start('TensorFlow.js', process.execPath, [script, IMAGES, String(threads), workload]));

@@ -112,12 +112,12 @@ function* upDownEpochs(engine, images, labels) {
 }
 
 /** Backpropagation through four layers of weights, with hidden units of a kind. */
-function backprop(units) {
+function backprop(units, dropout = 0) {
   return function* (engine, images, labels) {
     const data = labelledPixels(engine, images, labels);
     const hidden = [500, 500, 2000].map(units);
     const model = engine.create(network({ visible: bernoulli(VISIBLE), hidden, label: softmax(10) }), { seed: 7 });
-    const algorithm = backpropagation({ epochs: 1000, batchRows: BATCH, learningRate: 0.05, momentum: 0.9 });
+    const algorithm = backpropagation({ epochs: 1000, batchRows: BATCH, learningRate: 0.05, momentum: 0.9, dropout });
     for (const { loss } of model.train(data, algorithm)) yield loss;
   };
 }
@@ -154,6 +154,11 @@ export const workloads = {
   'backprop-relu': {
     title: 'Backpropagation epoch, 20,000 rows of MNIST, 784-500-500-2000-10, rectified units, batch 100',
     begin: backprop((units) => relu(units, { noise: 'none' })),
+  },
+  'backprop-dropout': {
+    title:
+      'Backpropagation epoch, 20,000 rows of MNIST, 784-500-500-2000-10, logistic units, dropout of .2 and .5, batch 100',
+    begin: backprop((units) => bernoulli(units), { visible: 0.2, hidden: 0.5 }),
   },
   'up-down': {
     title: 'Up-down epoch, 3 Gibbs steps, 20,000 rows of MNIST, 784-500-500 with 10 labels under 2000, batch 100',

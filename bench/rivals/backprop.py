@@ -16,9 +16,12 @@ ROWS, BATCH = 20_000, 100
 images = torch.from_numpy(training_images())[:ROWS].clone()
 labels = torch.from_numpy(training_labels())[:ROWS]
 activation = nn.ReLU if name == "backprop-relu" else nn.Sigmoid
-model = nn.Sequential(
-    nn.Linear(784, 500), activation(), nn.Linear(500, 500), activation(), nn.Linear(500, 2000), activation(), nn.Linear(2000, 10)
-)
+dropout = name == "backprop-dropout"
+sizes = [784, 500, 500, 2000]
+layers: list[nn.Module] = [nn.Dropout(0.2)] if dropout else []
+for below, above in zip(sizes, sizes[1:]):
+    layers += [nn.Linear(below, above), activation()] + ([nn.Dropout(0.5)] if dropout else [])
+model = nn.Sequential(*layers, nn.Linear(2000, 10))
 loss_of = nn.CrossEntropyLoss()
 optimiser = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 

@@ -87,3 +87,18 @@ it('`every` must divide `sweeps`', () => {
   expect(() => model.sample({ seed: 1, every: 0 })).toThrow('`every` must be an integer of at least 1; got 0.');
   model.free();
 });
+
+it('`anneal` is a part of `sweeps`, of machines alone', () => {
+  const model = engine.create(rbm({ visible: bernoulli(3), hidden: bernoulli(2) }), { seed: 1 });
+  expect(() => model.sample({ seed: 1, sweeps: 10, anneal: 11 })).toThrow(
+    '`anneal` must be an integer from 0 to 10; got 11.',
+  );
+  expect(() => model.sample({ seed: 1, sweeps: 10, anneal: -1 })).toThrow(
+    '`anneal` must be an integer from 0 to 10; got -1.',
+  );
+  expect([...model.sample({ seed: 1, rows: 20, anneal: 0 })]).toEqual([...model.sample({ seed: 1, rows: 20 })]);
+  model.free();
+  const net = engine.create(sigmoidBeliefNet({ visible: bernoulli(3), hidden: [bernoulli(2)] }), { seed: 1 });
+  expect(() => net.sample({ seed: 1, anneal: 5 })).toThrow('sample() has no option `anneal`');
+  net.free();
+});

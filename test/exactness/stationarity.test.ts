@@ -183,6 +183,52 @@ describe('a clamped label', () => {
     model.free();
   });
 
+  it('is found again after annealing', () => {
+    const model = modelOf(engine, top);
+    const rows = model.sample({ rows: CHAINS, sweeps: 64, anneal: 32, seed: 33, clamp: { label: 2 }, give: 'states' });
+    const counts = stateCounts([bernoulliLayer(VISIBLE)], rows);
+    expect(chiSquare(counts, givenLabel(top, 2), CHAINS).z).toBeLessThan(LARGEST_Z);
+    model.free();
+  });
+
+  it('has the distribution of all parameters times the share while it anneals', () => {
+    const model = modelOf(engine, top);
+    const [sweeps, label] = [400, 1];
+    const options = { sweeps, anneal: sweeps, every: sweeps / 2, clamp: { label }, give: 'states' } as const;
+    const rows = model.sample({ ...options, rows: CHAINS, seed: 34 });
+    const half = (values: readonly number[]) => values.map((value) => value / 2);
+    const halved = { ...top, b: half(top.b), c: half(top.c), W: top.W.map(half) };
+    const bits = [bernoulliLayer(VISIBLE)];
+    const halfway = rows.filter((_, place) => Math.floor(place / VISIBLE) % 2 === 0);
+    const { z } = chiSquare(stateCounts(bits, halfway), givenLabel(halved, label), CHAINS);
+    expect(z).toBeLessThan(LARGEST_Z);
+    expect(chiSquare(stateCounts(bits, halfway), givenLabel(top, label), CHAINS).z).toBeGreaterThan(LARGEST_Z);
+    model.free();
+  });
+
+  it('leads chains that do not mix to where most of its states are when they anneal', () => {
+    // All visible units agree, on with one hidden unit or off with the other; the first draws favour off, the label on.
+    const reference: ReferenceRbm = {
+      lower: [bernoulliLayer(6), softmaxLayer(1, 2)],
+      upper: [bernoulliLayer(2)],
+      W: [...new Array<number[]>(6).fill([4, -4]), [1, -1], [-1, 1]],
+      b: [...new Array<number>(6).fill(-1), 0, 0],
+      c: [-9, 8],
+    };
+    const given = lowerDistribution(reference).filter((_, state) => state % 2 === 0);
+    const states = enumerateStates([bernoulliLayer(6)]);
+    const on = given.reduce((sum, p, state) => sum + p * states[state]!.reduce((a, b) => a + b), 0);
+    const exact = on / 6 / given.reduce((sum, p) => sum + p);
+    const model = modelOf(engine, reference);
+    const shareOn = (anneal: number) => {
+      const rows = model.sample({ rows: 4000, sweeps: 400, anneal, seed: 35, clamp: { label: 0 }, give: 'states' });
+      return rows.reduce((sum, x) => sum + x, 0) / rows.length;
+    };
+    expect(exact - shareOn(0)).toBeGreaterThan(0.2);
+    expect(Math.abs(exact - shareOn(200))).toBeLessThan(0.05);
+    model.free();
+  });
+
   it('that is free gives the mixture over labels', () => {
     const model = modelOf(engine, top);
     const rows = model.sample({ rows: CHAINS, sweeps: 64, seed: 40, give: 'states' });

@@ -60,6 +60,11 @@ function program(output: Output, finish: (status: number) => void): Command {
     .requiredOption('--out <file>', 'a .png picture, or a .npy array [rows, units]')
     .option('--rows <N>', 'rows to draw', integer, 100)
     .option('--sweeps <N>', 'sweeps of Gibbs sampling', integer, 1000)
+    .option(
+      '--anneal <N>',
+      'sweeps, among them, at temperatures that fall to 1 (of machines and deep belief nets)',
+      integer,
+    )
     .option('--every <N>', 'show each chain after every N sweeps: a line, or [rows, sweeps / N, units]', integer)
     .option('--clamp <label=N>', 'hold the label at a class')
     .option('--seed <N>', 'seed of the draws', integer, 1)

@@ -13,6 +13,7 @@ import { samplesPicture } from './pictures.js';
 export interface SampleArguments extends EngineOptions {
   readonly rows: number;
   readonly sweeps: number;
+  readonly anneal?: number;
   readonly every?: number;
   readonly seed: number;
   readonly out: string;
@@ -22,7 +23,7 @@ export interface SampleArguments extends EngineOptions {
 
 /** Draws, and writes what was drawn. */
 export async function sample(path: string, options: SampleArguments, output: Output): Promise<number> {
-  const { rows, sweeps, every, seed, out, width } = options;
+  const { rows, sweeps, anneal, every, seed, out, width } = options;
   const isPicture = out.endsWith('.png');
   if (!isPicture && !out.endsWith('.npy')) {
     const wanted = 'a file that ends in .png or .npy';
@@ -37,7 +38,7 @@ export async function sample(path: string, options: SampleArguments, output: Out
   try {
     const model = openModel(engine, path);
     const size = isPicture ? pictureSizeOf(model.graph, width) : undefined;
-    const overTime = every === undefined ? {} : { every };
+    const overTime = { ...(anneal !== undefined && { anneal }), ...(every !== undefined && { every }) };
     const values = model.sample({ rows, sweeps, seed, ...overTime, ...clamp });
     const snapshots = every === undefined ? 1 : sweeps / every;
     const units = values.length / rows / snapshots;

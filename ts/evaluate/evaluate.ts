@@ -87,7 +87,7 @@ const MOST_CONFUSED = 40;
 export const SAMPLES_PER_CLASS = 100;
 export const SHOWN_PER_CLASS = 10;
 
-/** Sweeps of Gibbs sampling for a generated digit. */
+/** Sweeps of Gibbs sampling for a generated digit; of a clamped class half of them anneal. */
 export const GENERATION_SWEEPS = 1000;
 
 /** Lets events be heard between two pieces of work; it throws where the work is to stop. */
@@ -292,7 +292,7 @@ export async function generate(
   const values = new Float32Array(classes * rowsPerClass * unitsOf(model.graph, visible));
   for (let group = 0; group < classes; group += 1) {
     await pause();
-    const clamp = label === undefined ? {} : { clamp: { label: group } };
+    const clamp = label === undefined ? {} : { clamp: { label: group }, anneal: Math.floor(sweeps / 2) };
     // Each class has chains of its own; a seed stays below its limit by going round.
     const rows = model.sample({ rows: rowsPerClass, sweeps, seed: (seed + group) % Number.MAX_SAFE_INTEGER, ...clamp });
     values.set(rows, group * rows.length);

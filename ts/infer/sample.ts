@@ -25,6 +25,13 @@ export interface SampleOptions {
    */
   readonly sweeps?: number;
   /**
+   * The first so many of `sweeps` are at temperatures that fall from infinity to 1: total inputs, those of a clamped label among
+   * them, count by a share that rises straight to 1 (simulated annealing; Kirkpatrick, Gelatt and Vecchi 1983). Chains that
+   * mix slowly then begin where the clamp leads, not where their first draw happened to lie. Default 0; only of machines and of
+   * nets whose topmost two layers are one.
+   */
+  readonly anneal?: number;
+  /**
    * Gives every chain after each so many sweeps, not after the last alone; `sweeps` must be a multiple of it. What is given
    * after n sweeps is what `sweeps: n` gives. Default `sweeps`; not of belief nets, whose rows are drawn in one pass.
    */
@@ -64,7 +71,7 @@ export function sample(parameters: Parameters, options: SampleOptions): Float32A
   const directed = isBeliefNet(graph);
   const deep = isDeepBoltzmannMachine(graph);
   if (!deep && isField(graph)) return sampleField(parameters, options);
-  const own = directed ? ['layer', 'moves'] : deep ? ['every', 'layer', 'start'] : ['every', 'length'];
+  const own = directed ? ['layer', 'moves'] : deep ? ['every', 'layer', 'start'] : ['anneal', 'every', 'length'];
   refuseUnknown(where, options, ['rows', 'sweeps', 'seed', 'clamp', 'give', ...own]);
   const rows = integer(where, 'rows', options.rows ?? 1, { atLeast: 1 });
   const sweeps = integer(where, 'sweeps', options.sweeps ?? 1000, { atLeast: 1, atMost: 2 ** 32 - 2 });
@@ -83,5 +90,6 @@ export function sample(parameters: Parameters, options: SampleOptions): Float32A
     return sampleDeep(parameters, { rows, sweeps, every, seed, give, layer, clamp, start });
   }
   const length = integer(where, 'length', options.length ?? 1, { atLeast: 1, atMost: 2 ** 24 });
-  return sampleStack(parameters, { rows, sweeps, every, seed, give, length, clamp: options.clamp });
+  const anneal = integer(where, 'anneal', options.anneal ?? 0, { atLeast: 0, atMost: sweeps });
+  return sampleStack(parameters, { rows, sweeps, anneal, every, seed, give, length, clamp: options.clamp });
 }

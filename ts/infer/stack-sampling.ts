@@ -2,7 +2,8 @@
  * Drawing from a stack of machines: Gibbs sampling in the topmost one, with labels clamped or free, then one pass down.
  *
  * 1. The lower layers of the topmost machine start from their biases alone, the label from its clamp.
- * 2. Each sweep draws the upper layer given the lower ones, then the lower ones given it; a clamped label stays.
+ * 2. Each sweep draws the upper layer given the lower ones, then the lower ones given it; a clamped label stays. While there is
+ *    annealing total inputs count by a share.
  * 3. From the last states, and those after each `every` sweeps, each tied layer below is drawn in turn; the visible layer
  *    gives means or states. The chains take no note of it.
  */
@@ -11,8 +12,9 @@ import { biasName, layerOf, unitsOf, upwardBiasName } from '../graph/graph.js';
 import { stackOf } from '../graph/machines.js';
 import { integer, refuseUnknown } from '../options.js';
 import type { Parameters } from '../parameters.js';
+import type { EngineBuffer } from '../runtime/memory.js';
 import { downwardDrive, upwardDrives } from './drives.js';
-import { LayerState } from './layer-state.js';
+import { type Drive, LayerState } from './layer-state.js';
 import { givenOut } from './passes.js';
 import { Snapshots } from './snapshots.js';
 
@@ -20,6 +22,8 @@ import { Snapshots } from './snapshots.js';
 export interface StackSampling {
   readonly rows: number;
   readonly sweeps: number;
+  /** Sweeps of annealing, among them. */
+  readonly anneal: number;
   readonly every: number;
   readonly seed: number;
   readonly give: 'means' | 'states';
@@ -30,7 +34,7 @@ export interface StackSampling {
 
 /** Rows of the visible layer, as `sample` gives them; throws `OPTION_INVALID`, `GRAPH_UNSUITABLE`, `DIVERGED`. */
 export function sampleStack(parameters: Parameters, sampling: StackSampling): Float32Array<ArrayBuffer> {
-  const { rows, sweeps, every, seed, give, length, clamp } = sampling;
+  const { rows, sweeps, anneal, every, seed, give, length, clamp } = sampling;
   const { graph, runtime } = parameters;
   const { machines, visible, label } = stackOf(graph);
   const labels = readClamp(parameters, label, clamp, rows);
@@ -58,12 +62,18 @@ export function sampleStack(parameters: Parameters, sampling: StackSampling): Fl
     }));
     const snapshots = new Snapshots(rows, unitsOf(graph, visible), sweeps, every);
     for (let sweep = 1; sweep <= sweeps; sweep += 1) {
-      const draw = { update: sweep, sweep: 0 };
-      upper.infer(upwardDrives(parameters, machine, lowers), upperBias, { keep: 'means', draw });
+      const share = sweep < anneal ? Float32Array.of(sweep / anneal) : undefined;
+      const draws = { keep: 'means', draw: { update: sweep, sweep: 0 } } as const;
+      const settle = (state: LayerState, drives: Drive[], bias: EngineBuffer) => {
+        if (share === undefined) return state.infer(drives, bias, draws);
+        state.infer(drives, bias, { keep: 'inputs' });
+        state.settleTempered(share, undefined, draws);
+      };
+      settle(upper, upwardDrives(parameters, machine, lowers), upperBias);
       lowers.forEach((lower, index) => {
         if (clamped(lower.name)) return;
         const drive = downwardDrive(parameters, machine.connections[index]!, upper, true);
-        lower.infer([drive], parameters.bias(biasName(lower.name)), { keep: 'means', draw });
+        settle(lower, [drive], parameters.bias(biasName(lower.name)));
       });
       if (!snapshots.isDue(sweep)) continue;
       // Down to the data: the chains themselves are left as they are.

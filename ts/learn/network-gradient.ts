@@ -83,13 +83,22 @@ export class NetworkGradient {
     layers.pass(undefined, (index, state) => this.drop(index, state));
   }
 
-  /** Leaves units out, the same ones of a layer whenever it is asked for an update. */
+  /**
+   * Leaves units out, the same ones of a layer whenever it is asked for an update, and lists those that are not zero where many
+   * are, which makes sums of them fast.
+   */
   private drop(index: number, state: LayerState): void {
     const keep = this.keepOf(index);
-    if (keep === 1) return;
-    const draw = this.draws[index]!;
-    draw.at(this.update, 0);
-    state.dropUnitsScaled(keep, draw);
+    if (keep < 1) {
+      const draw = this.draws[index]!;
+      draw.at(this.update, 0);
+      state.dropUnitsScaled(keep, draw);
+    }
+    if (index > 0 && (keep < 1 || this.isRectified(index))) state.listValues(this.parameters.runtime);
+  }
+
+  private isRectified(index: number): boolean {
+    return layerOf(this.parameters.graph, this.network.layers[index]!).units.type === 'relu';
   }
 
   private keepOf(index: number): number {
@@ -112,7 +121,7 @@ export class NetworkGradient {
     for (let index = last - 1; index >= lowest; index -= 1) {
       const [error, above] = [errors[index]!, errors[index + 1]!];
       const weights = parameters.weight(weightName(network.connections[index]!));
-      error.infer([{ source: above, states: false, weights, direction: 'down' }], this.noBias, { keep: 'inputs' });
+      error.infer([{ source: above, states: true, weights, direction: 'down' }], this.noBias, { keep: 'inputs' });
       const { units } = layerOf(parameters.graph, network.layers[index]!);
       const { code, size } = unitType(units).kernel(units);
       error.activity.multiplyBySlopes(layers.states[index]!.activity, code, size, this.keepOf(index));
@@ -127,7 +136,7 @@ export class NetworkGradient {
     const [below, error] = [layers.states[index - 1]!, errors[index]!];
     steps.learnWeights(
       network.connections[index - 1]!,
-      [[below, index === 1], error],
+      [[below, true], error],
       [[none[index - 1]!, false], none[index]!],
     );
     steps.learnBias(biasName(error.name), [error, false], [none[index]!, false]);

@@ -6,11 +6,19 @@ const binary = (units: number) => ({ type: 'bernoulli', units }) as const;
 const rectified = (units: number) => ({ type: 'relu', units, noise: 'none' }) as const;
 const digits = { type: 'softmax', size: 10 } as const;
 
-/** Machines of a stack that will be fine-tuned: means are passed up, as the papers have it. */
+/** Machines of an autoencoder to be: means are passed up, as the papers have it. */
 const machine = {
   type: 'contrastiveDivergence',
   batchRows: 100,
   learningRate: { from: 0.1, to: 0.01 },
+} as const;
+
+/** Machines of a classifier to be: states are passed up, which takes a third of the time. */
+const machineOfStates = {
+  ...machine,
+  learningRate: { from: 0.1, to: 0.005 },
+  data: 'states',
+  reconstruction: 'states',
 } as const;
 
 /** Rectified units, weight cost and a rate that falls to 0; taken once, and not tuned. */
@@ -57,7 +65,7 @@ function pretrained(
       variants: {
         pretrained: {
           model: { type: 'deepBeliefNet', visible: binary(784), hidden: [binary(500), binary(500), binary(2000)] },
-          train: [{ type: 'greedy', phases: [0, 1, 2].map(() => ({ ...machine, epochs: machines })) }],
+          train: [{ type: 'greedy', phases: [0, 1, 2].map(() => ({ ...machineOfStates, epochs: machines })) }],
         },
         tuned: {
           start: { from: 'pretrained', as: 'classifier', label: digits },
@@ -100,6 +108,10 @@ export const mnistPretrainBackpropQuick = pretrainBackprop('mnist-pretrain-backp
   tuning: 15,
 });
 
+/**
+ * A rate of 0.4 had the fewest errors on 10,000 held-out training rows after 4 epochs (1.63 %; 0.1: 2.11, 0.2: 1.77, 0.8: 1.78,
+ * 1.6: above 2.8), and a limit to the norms is not needed.
+ */
 function pretrainDropout(name: string, takes: string, { machines, tuning }: Lengths): TrainingRecipe {
   return pretrained(
     {
@@ -112,17 +124,16 @@ function pretrainDropout(name: string, takes: string, { machines, tuning }: Leng
     machines,
     {
       epochs: tuning,
-      learningRate: { from: 0.3, to: 0 },
+      learningRate: { from: 0.5, to: 0 },
       dropout: { visible: 0.2, hidden: 0.5 },
-      maxNorm: 4,
       recordEvery: 5,
     },
   );
 }
 
-export const mnistPretrainDropout = pretrainDropout('mnist-pretrain-dropout', 'about 4 hours', {
+export const mnistPretrainDropout = pretrainDropout('mnist-pretrain-dropout', 'about an hour and a half', {
   machines: 50,
-  tuning: 500,
+  tuning: 300,
 });
 export const mnistPretrainDropoutQuick = pretrainDropout('mnist-pretrain-dropout-quick', 'about 12 minutes', {
   machines: 5,
@@ -204,6 +215,11 @@ const DRAWS = [1, 2, 3, 4, 5];
 /** Updates of fine-tuning, whatever the number of labels: with 2,000 the nets from scratch are not trained yet. */
 const FEW_LABEL_UPDATES = 6000;
 
+/**
+ * Of one draw each, on the held-out rows: features that learn at a tenth of the output's rate had the fewest errors with 100
+ * labels (14.3 %; at its whole rate 15.8, not at all for the first layer 14.6) and no more with 1,000 (4.6 %). Without dropout 17.6 %
+ * are wrong with 100, with a cost of 0.001 24.4 %; rates of 0.02 to 0.1 differ by a point, and 0.3 is too much for batches of 10.
+ */
 function fewLabels(
   name: string,
   takes: string,
@@ -212,14 +228,15 @@ function fewLabels(
   { machines, updates }: { readonly machines: number; readonly updates: number },
 ) {
   const batchOf = (labelled: number) => Math.min(100, labelled / 10);
-  const tuned = (labelled: number, subset: number) => ({
+  const tuned = (labelled: number, subset: number, layerRates: readonly number[] | null) => ({
     data: { name: 'mnist', labelled, subset, heldOut: 10_000 } as const,
     train: [
       {
         type: 'backpropagation',
         epochs: (updates * batchOf(labelled)) / labelled,
         batchRows: batchOf(labelled),
-        learningRate: { from: 0.05, to: 0 },
+        learningRate: { from: 0.1, to: 0 },
+        layerRates,
         momentum: 0.9,
         weightCost: 1e-4,
         dropout: { visible: 0.2, hidden: 0.5 },
@@ -234,16 +251,16 @@ function fewLabels(
   const variants = pairs.flatMap(([labelled, subset]) => [
     [
       `pretrained-${labelled}-draw-${subset}`,
-      { start: { from: 'features', as: 'classifier', label }, ...tuned(labelled, subset) },
+      { start: { from: 'features', as: 'classifier', label }, ...tuned(labelled, subset, [0.1, 0.1, 1]) },
     ],
     [
       `from-scratch-${labelled}-draw-${subset}`,
-      { model: { type: 'network', visible: binary(784), hidden, label }, ...tuned(labelled, subset) },
+      { model: { type: 'network', visible: binary(784), hidden, label }, ...tuned(labelled, subset, null) },
     ],
   ]);
   const features = {
     model: { type: 'deepBeliefNet', visible: binary(784), hidden },
-    train: [{ type: 'greedy', phases: [0, 1].map(() => ({ ...machine, epochs: machines })) }],
+    train: [{ type: 'greedy', phases: [0, 1].map(() => ({ ...machineOfStates, epochs: machines })) }],
   };
   return {
     name,

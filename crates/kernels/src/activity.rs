@@ -317,16 +317,11 @@ impl Activity {
                 indices,
                 reals,
                 count,
-                units,
                 ..
             } = row;
             let mut length = 0;
-            for (unit, &value) in floats(values)[..units].iter().enumerate() {
-                if value != 0.0 {
-                    indices[length] = unit as u16;
-                    reals[length] = value;
-                    length += 1;
-                }
+            for (line, &values) in values.iter().enumerate() {
+                length = list_reals((indices, reals), length, line, values);
             }
             *count = length as u32;
         });
@@ -443,34 +438,30 @@ impl Activity {
         let keep = Line::splat(keep);
         let parts = self.parts_of(lists, apart);
         parts.each_row(pool, &|index, row| {
-            let stays = |line: usize| on_below(stream.uniform_line(index as u32, line), keep);
-            let lines = row.values.len();
-            for line in 0..lines {
-                let on = stays(line);
-                let cut = |values: &mut Line| {
-                    for (k, value) in values.floats_mut().iter_mut().enumerate() {
-                        if on >> k & 1 == 0 {
-                            *value = 0.0;
-                        }
+            let listed = match lists {
+                Lists::Ones | Lists::Reals => *row.count as usize,
+                Lists::None | Lists::Dense => 0,
+            };
+            let (mut place, mut length) = (0, 0);
+            for line in 0..row.values.len() {
+                let uniform = stream.uniform_line(index as u32, line);
+                for values in row.values.get_mut(line).into_iter().chain(row.states.get_mut(line)) {
+                    for (k, value) in values.0.iter_mut().enumerate() {
+                        *value = uniform[k].less(keep.0[k]).choose(*value, F32x4::ZERO);
                     }
-                };
-                cut(&mut row.values[line]);
-                if let Some(states) = row.states.get_mut(line) {
-                    cut(states);
+                }
+                let on = on_below(uniform, keep);
+                while place < listed && usize::from(row.indices[place]) / LINE == line {
+                    let unit = row.indices[place];
+                    row.indices[length] = unit;
+                    if lists == Lists::Reals {
+                        row.reals[length] = row.reals[place];
+                    }
+                    length += (on >> (usize::from(unit) % LINE) & 1) as usize;
+                    place += 1;
                 }
             }
-            if matches!(lists, Lists::Ones | Lists::Reals) {
-                let mut length = 0;
-                for place in 0..*row.count as usize {
-                    let unit = usize::from(row.indices[place]);
-                    if stays(unit / LINE) >> (unit % LINE) & 1 == 1 {
-                        row.indices[length] = row.indices[place];
-                        if lists == Lists::Reals {
-                            row.reals[length] = row.reals[place];
-                        }
-                        length += 1;
-                    }
-                }
+            if listed > 0 {
                 *row.count = length as u32;
             }
         });
@@ -508,12 +499,7 @@ impl Activity {
             let mut length = 0;
             data.each_line(order[place], units, |line, values| {
                 row.values[line] = values;
-                for (k, &value) in values.floats().iter().enumerate() {
-                    row.indices[length] = (line * LINE + k) as u16;
-                    row.reals[length] = value;
-                    // The last place of the row's room may be written and not counted, never passed.
-                    length += usize::from(value != 0.0);
-                }
+                length = list_reals((row.indices, row.reals), length, line, values);
             });
             *row.count = length as u32;
         });
@@ -601,6 +587,26 @@ pub(crate) fn list_line(indices: &mut [u16], mut length: usize, line: usize, on:
         length += mask.count_ones() as usize;
     }
     length
+}
+
+/// Appends the units of a line that are not zero, and their values, to lists of `length` and gives the new length. Each is
+/// written and only then counted or not, in the sixteen places that the row has room for.
+#[inline(always)]
+fn list_reals(
+    (indices, reals): (&mut [u16], &mut [f32]),
+    length: usize,
+    line: usize,
+    values: Line,
+) -> usize {
+    let (indices, reals) = (&mut indices[length..][..LINE], &mut reals[length..][..LINE]);
+    let on = values.0.map(|quarter| quarter.not_equal(F32x4::ZERO).mask());
+    let mut listed = 0;
+    for (k, &value) in values.floats().iter().enumerate() {
+        indices[listed % LINE] = (line * LINE + k) as u16;
+        reals[listed % LINE] = value;
+        listed += (on[k / 4] >> (k % 4) & 1) as usize;
+    }
+    length + listed
 }
 
 /// An activity taken apart, for tasks that each write their own rows.

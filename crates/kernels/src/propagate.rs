@@ -28,7 +28,7 @@ pub enum Start<'a> {
 }
 
 /// Above this share of units that are not zero, whole rows are faster than lists.
-const DENSE_SHARE: f32 = 0.4;
+const DENSE_SHARE: f32 = 0.7;
 
 /// Sums into `target.values`, then settles the units if asked to.
 #[allow(
@@ -165,48 +165,64 @@ impl Sums<'_> {
         }
     }
 
-    fn ones(self, source: &Activity) {
+    fn ones(mut self, source: &Activity) {
         let pairs = self.lines / 2;
-        let mut rest = self;
         for pair in 0..pairs {
-            rest.ones_of_panels::<2>(source, 2 * pair);
+            self.ones_of_panels::<2>(source, 2 * pair);
         }
-        if rest.lines % 2 == 1 {
-            rest.ones_of_panels::<1>(source, 2 * pairs);
+        if self.lines % 2 == 1 {
+            self.ones_of_panels::<1>(source, 2 * pairs);
         }
     }
 
-    /// Two panels at once give eight independent sums, which hides the latency of addition.
+    fn reals(mut self, source: &Activity) {
+        let pairs = self.lines / 2;
+        for pair in 0..pairs {
+            self.reals_of_panels::<2>(source, 2 * pair);
+        }
+        if self.lines % 2 == 1 {
+            self.reals_of_panels::<1>(source, 2 * pairs);
+        }
+    }
+
     #[inline(always)]
     fn ones_of_panels<const PANELS: usize>(&mut self, source: &Activity, panel: usize) {
-        let weights: [&[Line]; PANELS] =
-            core::array::from_fn(|p| &self.panels[(panel + p) * self.sources..][..self.sources]);
-        for (place, row) in self.rows.clone().enumerate() {
-            let mut sums: [Line; PANELS] = core::array::from_fn(|p| self.first(place, panel + p));
+        self.of_panels::<PANELS>(panel, |row, weights, sums| {
             for &unit in source.list(row) {
                 for (sum, weights) in sums.iter_mut().zip(weights) {
                     // SAFETY: lists hold indices below `sources` only.
                     *sum = sum.add(unsafe { *weights.get_unchecked(usize::from(unit)) });
                 }
             }
-            for (p, sum) in sums.into_iter().enumerate() {
-                self.values[place * self.lines + panel + p] = sum;
-            }
-        }
+        });
     }
 
-    fn reals(self, source: &Activity) {
-        for panel in 0..self.lines {
-            let weights = &self.panels[panel * self.sources..][..self.sources];
-            for (place, row) in self.rows.clone().enumerate() {
-                let mut sum = self.first(place, panel);
-                for (&unit, &x) in source.list(row).iter().zip(source.reals(row)) {
+    #[inline(always)]
+    fn reals_of_panels<const PANELS: usize>(&mut self, source: &Activity, panel: usize) {
+        self.of_panels::<PANELS>(panel, |row, weights, sums| {
+            for (&unit, &x) in source.list(row).iter().zip(source.reals(row)) {
+                for (sum, weights) in sums.iter_mut().zip(weights) {
                     // SAFETY: lists hold indices below `sources` only.
                     let line = unsafe { *weights.get_unchecked(usize::from(unit)) };
-                    sum = sum.add_scaled(line, x);
+                    *sum = sum.add_scaled(line, x);
                 }
-                self.values[place * self.lines + panel] = sum;
             }
+        });
+    }
+
+    /// Two panels at once give eight independent sums, which hides the latency of addition.
+    #[inline(always)]
+    fn of_panels<const PANELS: usize>(
+        &mut self,
+        panel: usize,
+        add: impl Fn(usize, [&[Line]; PANELS], &mut [Line; PANELS]),
+    ) {
+        let weights: [&[Line]; PANELS] =
+            core::array::from_fn(|p| &self.panels[(panel + p) * self.sources..][..self.sources]);
+        for (place, row) in self.rows.clone().enumerate() {
+            let mut sums: [Line; PANELS] = core::array::from_fn(|p| self.first(place, panel + p));
+            add(row, weights, &mut sums);
+            self.values[place * self.lines + panel..][..PANELS].copy_from_slice(&sums);
         }
     }
 

@@ -32,6 +32,9 @@ pub const MAX_ROWS: usize = 65_535 / 3;
 /// Above this share of cases in which a real unit is not zero, whole rows are faster than lists.
 const DENSE_SHARE: f32 = 0.3;
 
+/// The same where there is one phase.
+const DENSE_SHARE_OF_ONE_PHASE: f32 = 0.7;
+
 /// Lower units whose dense sums are made together.
 const DENSE_UNITS: usize = 2;
 
@@ -248,15 +251,16 @@ impl Learner {
                 &|task| match (form, 2 * task + 1 < panels) {
                     (Form::Ones, true) => pass.ones::<2>(2 * task),
                     (Form::Ones, false) => pass.ones::<1>(2 * task),
+                    (Form::Reals, true) if single => pass.reals_of_one_phase::<2>(2 * task),
+                    (Form::Reals, false) if single => pass.reals_of_one_phase::<1>(2 * task),
                     (_, two) => {
-                        (2 * task..2 * task + 1 + usize::from(two)).for_each(|panel| {
+                        for panel in 2 * task..2 * task + 1 + usize::from(two) {
                             match (form, single) {
-                                (Form::Reals, false) => pass.reals(panel),
-                                (Form::Reals, true) => pass.reals_of_one_phase(panel),
+                                (Form::Reals, _) => pass.reals(panel),
                                 (_, false) => pass.dense(panel),
                                 (_, true) => pass.dense_of_one_phase(panel),
                             }
-                        })
+                        }
                     }
                 },
             );
@@ -478,7 +482,7 @@ fn choose_form(positive: &Phase, negative: &Phase) -> Form {
         let all = (positive.lower.rows() * positive.lower.units()) as f32;
         return match lists_to_read(positive) {
             Lists::Ones => Form::Ones,
-            Lists::Reals if listed <= DENSE_SHARE * all => Form::Reals,
+            Lists::Reals if listed <= DENSE_SHARE_OF_ONE_PHASE * all => Form::Reals,
             _ => Form::Dense,
         };
     }
@@ -565,24 +569,26 @@ impl Pass<'_> {
         });
     }
 
-    /// Mostly-zero real lower units of one phase.
-    fn reals_of_one_phase(&self, panel: usize) {
-        let terms = self.terms_of_one_phase(panel);
-        self.update.panels::<1, 1>(panel, |unit| {
+    /// Mostly-zero real lower units of one phase, as many panels at once as with `ones`.
+    fn reals_of_one_phase<const PANELS: usize>(&self, panel: usize) {
+        let terms = self.terms_of_one_phase::<PANELS>(panel);
+        self.update.panels::<PANELS, 1>(panel, |unit| {
             let list = unit * self.capacity..unit * self.capacity + usize::from(self.counts[unit]);
-            let mut sum = Line::ZERO;
+            let mut sums = [Line::ZERO; PANELS];
             for (&row, &[x, _]) in self.entries[list.clone()].iter().zip(&self.pairs[list]) {
-                // SAFETY: entries are below `cases` by construction.
-                let term = unsafe { *terms.get_unchecked(usize::from(row)) };
-                sum = sum.add_scaled(term, x);
+                let start = usize::from(row) * PANELS;
+                for (p, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: entries are below `cases` by construction.
+                    *sum = sum.add_scaled(unsafe { *terms.get_unchecked(start + p) }, x);
+                }
             }
-            [[sum]]
+            [sums]
         });
     }
 
     /// Every case of every lower unit of one phase; two units at once share the lines of the upper units.
     fn dense_of_one_phase(&self, panel: usize) {
-        let terms = self.terms_of_one_phase(panel);
+        let terms = self.terms_of_one_phase::<1>(panel);
         let values = self.pairs.as_flattened();
         let of_unit = |unit: usize| &values[unit * self.capacity..][..self.cases];
         self.update.panels::<1, 2>(panel, |first| {
@@ -597,13 +603,15 @@ impl Pass<'_> {
         });
     }
 
-    /// A panel's lines of the upper units, case after case, of the positive phase.
-    fn terms_of_one_phase(&self, panel: usize) -> &[Line] {
+    /// Panels' lines of the upper units, case after case, of the positive phase.
+    fn terms_of_one_phase<const PANELS: usize>(&self, panel: usize) -> &[Line] {
         let room = panel * 3 * self.capacity;
         // SAFETY: each panel is visited by one task.
-        let terms = unsafe { self.terms.take(room..room + self.cases) };
-        for (case, term) in terms.iter_mut().enumerate() {
-            *term = upper_line(self.positive.upper, case, panel);
+        let terms = unsafe { self.terms.take(room..room + self.cases * PANELS) };
+        for (case, terms) in terms.chunks_exact_mut(PANELS).enumerate() {
+            for (p, term) in terms.iter_mut().enumerate() {
+                *term = upper_line(self.positive.upper, case, panel + p);
+            }
         }
         terms
     }
@@ -666,103 +674,70 @@ struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// Takes the statistics of `UNITS` lower units at a time and steps their weights, then refreshes the other layout.
+    /// Takes the statistics of `UNITS` lower units at a time, and steps the weights of sixteen with them. The sums are put
+    /// aside first, and nothing else stands between their stores: a host that can then does two quarters of a line at once.
     #[inline(always)]
     fn panels<const PANELS: usize, const UNITS: usize>(
         &self,
         panel: usize,
         statistic: impl Fn(usize) -> [[Line; PANELS]; UNITS],
     ) {
-        match self.step.plain_momentum() {
-            Some(momentum) if self.corrections.is_empty() => {
-                self.step_plainly(panel, momentum, statistic);
+        const { assert!(LINE.is_multiple_of(UNITS)) };
+        let mut sums = [[Line::ZERO; PANELS]; LINE];
+        for first in (0..self.lower).step_by(LINE) {
+            let units = first..self.lower.min(first + LINE);
+            for (unit, sums) in units.clone().step_by(UNITS).zip(sums.chunks_exact_mut(UNITS)) {
+                sums.copy_from_slice(&statistic(unit));
             }
-            _ => self.step_otherwise(panel, [PANELS, UNITS], &|unit, sums| {
-                let found = statistic(unit);
-                sums[..PANELS * UNITS].copy_from_slice(found.as_flattened());
-            }),
+            self.step_units(panel, PANELS, units, sums.as_flattened());
         }
     }
 
-    /// The commonest step, while the statistic is in registers.
-    #[inline(always)]
-    fn step_plainly<const PANELS: usize, const UNITS: usize>(
-        &self,
-        panel: usize,
-        momentum: f32,
-        statistic: impl Fn(usize) -> [[Line; PANELS]; UNITS],
-    ) {
+    /// Steps the weights of up to sixteen lower units by their sums, unit by unit, then refreshes the other layout.
+    #[inline(never)]
+    fn step_units(&self, panel: usize, panels: usize, units: Range<usize>, sums: &[Line]) {
         let lower = self.lower;
         let mut bad = U32x4::splat(0);
-        let own = panel * lower..(panel + PANELS) * lower;
-        // SAFETY: each panel is visited by one task.
-        let (forward, velocity) =
-            unsafe { (self.forward.take(own.clone()), self.velocity.take(own)) };
-        for first in (0..lower).step_by(LINE) {
-            let units = first..lower.min(first + LINE);
-            for first in units.clone().step_by(UNITS) {
-                for (unit, sums) in (first..units.end).zip(statistic(first)) {
-                    for (p, sum) in sums.into_iter().enumerate() {
-                        let place = p * lower + unit;
-                        let gradient = self.step.gradient(forward[place], sum, self.inverse_rows);
+        for p in 0..panels {
+            let own = (panel + p) * lower + units.start..(panel + p) * lower + units.end;
+            let squares = if self.step.rule.keeps_squares() {
+                own.clone()
+            } else {
+                0..0
+            };
+            // SAFETY: each panel is visited by one task.
+            let (forward, velocity, squares) = unsafe {
+                (
+                    self.forward.take(own.clone()),
+                    self.velocity.take(own),
+                    self.squares.take(squares),
+                )
+            };
+            let sums = sums.iter().skip(p).step_by(panels);
+            let parameters = forward.iter_mut().zip(velocity.iter_mut()).zip(sums);
+            match self.step.plain_momentum() {
+                Some(momentum) if self.corrections.is_empty() => {
+                    for ((parameter, velocity), &sum) in parameters {
+                        let gradient = self.step.gradient(*parameter, sum, self.inverse_rows);
                         let slope = gradient.scale(self.step.rate);
-                        let v = velocity[place].scale(momentum).add(slope).map(flush);
-                        let w = forward[place].add(v);
-                        forward[place] = w;
-                        velocity[place] = v;
-                        bad = bad.or(not_finite(w));
+                        *velocity = velocity.scale(momentum).add(slope).map(flush);
+                        *parameter = parameter.add(*velocity);
+                        bad = bad.or(not_finite(*parameter));
                     }
                 }
-            }
-            self.refresh(panel, units, forward, PANELS);
-        }
-        self.report(bad);
-    }
-
-    /// Every other step, and corrections: one body for all forms, which writes the sums of a unit's panels.
-    #[inline(never)]
-    fn step_otherwise(
-        &self,
-        panel: usize,
-        [panels, together]: [usize; 2],
-        statistic: &dyn Fn(usize, &mut [Line; 2]),
-    ) {
-        let lower = self.lower;
-        let mut bad = U32x4::splat(0);
-        let own = panel * lower..(panel + panels) * lower;
-        let squares = if self.step.rule.keeps_squares() {
-            own.clone()
-        } else {
-            0..0
-        };
-        // SAFETY: each panel is visited by one task.
-        let (forward, velocity, squares) = unsafe {
-            (
-                self.forward.take(own.clone()),
-                self.velocity.take(own),
-                self.squares.take(squares),
-            )
-        };
-        let mut sums = [Line::ZERO; 2];
-        for first in (0..lower).step_by(LINE) {
-            let units = first..lower.min(first + LINE);
-            for first in units.clone().step_by(together) {
-                statistic(first, &mut sums);
-                for (unit, sums) in
-                    (first..units.end).zip(sums[..panels * together].chunks_exact(panels))
-                {
-                    for (p, &sum) in sums.iter().enumerate() {
-                        let place = p * lower + unit;
+                _ => {
+                    for (place, ((parameter, velocity), &sum)) in parameters.enumerate() {
+                        let unit = units.start + place;
                         let corrected = (self.corrections.iter())
                             .fold(sum, |sum, (a, b)| sum.add(b[panel + p].scale(a[unit])));
                         let mut moved = Moved {
-                            parameter: forward[place],
-                            velocity: velocity[place],
+                            parameter: *parameter,
+                            velocity: *velocity,
                             square: squares.get(place).copied().unwrap_or(Line::ZERO),
                         };
                         self.step.take(&mut moved, corrected, self.inverse_rows);
-                        forward[place] = moved.parameter;
-                        velocity[place] = moved.velocity;
+                        *parameter = moved.parameter;
+                        *velocity = moved.velocity;
                         if let Some(square) = squares.get_mut(place) {
                             *square = moved.square;
                         }
@@ -770,24 +745,11 @@ impl Update<'_> {
                     }
                 }
             }
-            self.refresh(panel, units, forward, panels);
-        }
-        self.report(bad);
-    }
-
-    /// Copies what was updated into the other layout.
-    #[inline(always)]
-    fn refresh(&self, panel: usize, units: Range<usize>, forward: &[Line], panels: usize) {
-        for p in 0..panels {
-            let updated = &forward[p * self.lower + units.start..p * self.lower + units.end];
             // SAFETY: each panel is visited by one task.
             unsafe {
-                refresh_backward(&self.backward, self.upper, panel + p, units.start, updated);
+                refresh_backward(&self.backward, self.upper, panel + p, units.start, forward);
             }
         }
-    }
-
-    fn report(&self, bad: U32x4) {
         if bad.any() {
             self.finite.store(false, Ordering::Relaxed);
         }

@@ -842,22 +842,28 @@ fn dropped_units_are_off_everywhere_and_the_same_for_the_same_stream() {
     let share = mask.iter().sum::<f32>() / mask.len() as f32;
     let bar = 5.0 * (0.7f32 * 0.3 / mask.len() as f32).sqrt();
     assert!((share - 0.7).abs() < bar, "{share}");
+    let some = Matrix::binary(rows, units, 0.2, &mut Numbers(3));
     each_pool(|pool| {
-        for (read, mut activity) in [
-            (Read::Lists, with_ones(&all)),
-            (Read::Lists, with_reals(&all)),
-            (Read::Values, with_reals(&all)),
-            (Read::Values, with_values(&all)),
-        ] {
-            activity.drop_units(pool, 0.7, stream);
-            let mut room = vec![Line::ZERO; activity.lines()];
-            for (row, mask) in mask.chunks(units).enumerate() {
-                let seen = floats(activity.row_lines(row, read, &mut room));
-                assert_same_bits(&seen[..units], mask, "what stays");
-                if read == Read::Lists {
-                    let listed: Vec<usize> = activity.list(row).iter().map(|&u| u.into()).collect();
-                    let stays: Vec<usize> = (0..units).filter(|&u| mask[u] == 1.0).collect();
-                    assert_eq!(listed, stays);
+        for on in [&all, &some] {
+            for (read, mut activity) in [
+                (Read::Lists, with_ones(on)),
+                (Read::Lists, with_reals(on)),
+                (Read::Values, with_reals(on)),
+                (Read::Values, with_values(on)),
+            ] {
+                activity.drop_units(pool, 0.7, stream);
+                let mut room = vec![Line::ZERO; activity.lines()];
+                let masks = mask.chunks(units).zip(on.values.chunks(units));
+                for (row, (mask, on)) in masks.enumerate() {
+                    let left: Vec<f32> = mask.iter().zip(on).map(|(mask, on)| mask * on).collect();
+                    let seen = floats(activity.row_lines(row, read, &mut room));
+                    assert_same_bits(&seen[..units], &left, "what stays");
+                    if read == Read::Lists {
+                        let listed: Vec<usize> =
+                            activity.list(row).iter().map(|&u| u.into()).collect();
+                        let stays: Vec<usize> = (0..units).filter(|&u| left[u] == 1.0).collect();
+                        assert_eq!(listed, stays);
+                    }
                 }
             }
         }

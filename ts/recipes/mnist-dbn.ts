@@ -1,7 +1,8 @@
 /** A deep belief net with labels on MNIST, trained a layer at a time. */
 import type { TrainingRecipe } from './recipe.js';
 
-const learning = {
+/** Of the machines below the topmost: states are passed up. */
+export const learningBelow = {
   type: 'contrastiveDivergence',
   epochs: 12,
   batchRows: 100,
@@ -15,7 +16,7 @@ const learning = {
  * trials with CD-1 and CD-3 there had 2.1 to 2.5 % errors and these settings 2.5 %, but of their clamped samples at most
  * 55 % were of their class.
  */
-const learningOnTop = {
+export const learningOnTop = {
   type: 'persistentContrastiveDivergence',
   batchRows: 100,
   data: 'states',
@@ -44,7 +45,7 @@ export const mnistDbn: TrainingRecipe = {
       label: { type: 'softmax', size: 10 },
       top: { type: 'bernoulli', units: 2000 },
     },
-    train: [{ type: 'greedy', phases: [learning, learning, learningOnTop] }],
+    train: [{ type: 'greedy', phases: [learningBelow, learningBelow, learningOnTop] }],
     evaluate: ['testError', 'classification', 'recognisedSamples', 'smoothFilters'],
   },
 };

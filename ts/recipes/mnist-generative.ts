@@ -1,10 +1,8 @@
 /** The joint density model of images and labels on MNIST, fine-tuned by up-down, and what it makes of structured noise. */
+import { learningBelow, learningOnTop } from './mnist-dbn.js';
 import type { TrainingRecipe } from './recipe.js';
 
 const binary = (units: number) => ({ type: 'bernoulli', units }) as const;
-
-/** Intensities as probabilities, as the paper has it. */
-const machine = { type: 'contrastiveDivergence', batchRows: 100, learningRate: { from: 0.1, to: 0.01 } } as const;
 
 interface Lengths {
   /** Epochs of each machine, and with 3, 6 and 10 Gibbs steps. */
@@ -12,6 +10,11 @@ interface Lengths {
   readonly tuning: number;
 }
 
+/**
+ * Chosen by 10 epochs with 3 Gibbs steps from a net like that of `mnist-dbn`, on 10,000 held-out training rows (2.52 % errors, 84 %
+ * of clamped samples recognised): chains that start from the data had 2.32 % and 75 % at a rate of 0.05, 2.11 % and 48 % at 0.2;
+ * persistent ones 2.25 % and 93 % at 0.05, 2.22 % and 93 % at 0.2.
+ */
 function generative(
   facts: Pick<TrainingRecipe, 'name' | 'title' | 'reproduces' | 'published' | 'takes'>,
   { machines, tuning }: Lengths,
@@ -30,7 +33,12 @@ function generative(
             label: { type: 'softmax', size: 10 },
             top: binary(2000),
           },
-          train: [{ type: 'greedy', phases: [0, 1, 2].map(() => ({ ...machine, epochs: machines })) }],
+          train: [
+            {
+              type: 'greedy',
+              phases: [learningBelow, learningBelow, learningOnTop].map((phase) => ({ ...phase, epochs: machines })),
+            },
+          ],
           evaluate: [...evaluate],
         },
         'up-down': {
@@ -47,7 +55,8 @@ function generative(
                   [2 * tuning, 10],
                 ],
               },
-              learningRate: { from: 0.01, to: 0.001 },
+              learningRate: { from: 0.1, to: 0.001 },
+              chains: 100,
               averaging: 0.9995,
             },
           ],

@@ -445,7 +445,12 @@ impl Activity {
             let (mut place, mut length) = (0, 0);
             for line in 0..row.values.len() {
                 let uniform = stream.uniform_line(index as u32, line);
-                for values in row.values.get_mut(line).into_iter().chain(row.states.get_mut(line)) {
+                for values in row
+                    .values
+                    .get_mut(line)
+                    .into_iter()
+                    .chain(row.states.get_mut(line))
+                {
                     for (k, value) in values.0.iter_mut().enumerate() {
                         *value = uniform[k].less(keep.0[k]).choose(*value, F32x4::ZERO);
                     }
@@ -599,7 +604,9 @@ fn list_reals(
     values: Line,
 ) -> usize {
     let (indices, reals) = (&mut indices[length..][..LINE], &mut reals[length..][..LINE]);
-    let on = values.0.map(|quarter| quarter.not_equal(F32x4::ZERO).mask());
+    let on = values
+        .0
+        .map(|quarter| quarter.not_equal(F32x4::ZERO).mask());
     let mut listed = 0;
     for (k, &value) in values.floats().iter().enumerate() {
         indices[listed % LINE] = (line * LINE + k) as u16;

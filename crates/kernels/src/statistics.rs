@@ -686,7 +686,11 @@ impl Update<'_> {
         let mut sums = [[Line::ZERO; PANELS]; LINE];
         for first in (0..self.lower).step_by(LINE) {
             let units = first..self.lower.min(first + LINE);
-            for (unit, sums) in units.clone().step_by(UNITS).zip(sums.chunks_exact_mut(UNITS)) {
+            for (unit, sums) in units
+                .clone()
+                .step_by(UNITS)
+                .zip(sums.chunks_exact_mut(UNITS))
+            {
                 sums.copy_from_slice(&statistic(unit));
             }
             self.step_units(panel, PANELS, units, sums.as_flattened());

@@ -221,6 +221,30 @@ describe('sample, classify and show', () => {
     expect([bytes.readUInt32BE(16), bytes.readUInt32BE(20)]).toEqual([4 * 25 + 1, 3 * 25 + 1]);
   });
 
+  it('sample anneals, and says so', async () => {
+    const draw = async (name: string, ...options: string[]) => {
+      const out = join(folder, name);
+      const ended = await wakesleep([
+        'sample',
+        model,
+        '--rows',
+        '2',
+        '--sweeps',
+        '8',
+        ...options,
+        '--json',
+        '--out',
+        out,
+      ]);
+      return { said: JSON.parse(ended.stdout) as Record<string, unknown>, bytes: readFileSync(out) };
+    };
+    const plain = await draw('plain.npy');
+    const annealed = await draw('annealed.npy', '--anneal', '6');
+    expect(plain.said).not.toHaveProperty('anneal');
+    expect(annealed.said).toMatchObject({ type: 'sample', sweeps: 8, anneal: 6 });
+    expect(annealed.bytes.equals(plain.bytes)).toBe(false);
+  });
+
   it('sample reads a checkpoint too', async () => {
     const out = join(folder, 'checkpoint.npy');
     const checkpoint = join(run, 'checkpoint.safetensors');
@@ -304,6 +328,10 @@ describe('refusals are sentences with status 2', () => {
     [
       ['sample', model, '--out', 'a.png', '--sweeps', '10', '--every', '3'],
       '`every` must be a divisor of `sweeps`, which is 10; got 3.',
+    ],
+    [
+      ['sample', model, '--out', 'a.png', '--sweeps', '10', '--anneal', '11'],
+      '`anneal` must be an integer from 0 to 10; got 11.',
     ],
     [['sample', model, '--out', 'a.png', '--every', '0'], '`every` must be an integer of at least 1; got 0.'],
     [['sample', model, '--out', 'a.png', '--width', '7'], '144 visible units do not fill a picture 7 pixels wide.'],

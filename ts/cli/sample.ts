@@ -38,8 +38,8 @@ export async function sample(path: string, options: SampleArguments, output: Out
   try {
     const model = openModel(engine, path);
     const size = isPicture ? pictureSizeOf(model.graph, width) : undefined;
-    const overTime = { ...(anneal !== undefined && { anneal }), ...(every !== undefined && { every }) };
-    const values = model.sample({ rows, sweeps, seed, ...overTime, ...clamp });
+    const schedule = { ...(anneal !== undefined && { anneal }), ...(every !== undefined && { every }) };
+    const values = model.sample({ rows, sweeps, seed, ...schedule, ...clamp });
     const snapshots = every === undefined ? 1 : sweeps / every;
     const units = values.length / rows / snapshots;
     const bytes =
@@ -47,7 +47,7 @@ export async function sample(path: string, options: SampleArguments, output: Out
         ? writeNpy(values, every === undefined ? [rows, units] : [rows, snapshots, units])
         : samplesPicture(model, values, rows * snapshots, size, every === undefined ? undefined : snapshots);
     writeFileAtomic(out, bytes);
-    output.object({ type: 'sample', out, rows, units, sweeps, ...overTime, seed, ...clamp });
+    output.object({ type: 'sample', out, rows, units, sweeps, ...schedule, seed, ...clamp });
     output.line(
       every === undefined
         ? `${rows} rows after ${sweeps} sweeps (seed ${seed}) are in ${out}.`

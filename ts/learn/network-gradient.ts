@@ -80,25 +80,26 @@ export class NetworkGradient {
         layers.visible,
         Uint32Array.from({ length: range.rows }, (_, row) => row),
       );
-    layers.pass(undefined, (index, state) => this.drop(index, state));
+    layers.pass(undefined, (index, state) => {
+      this.drop(index, state);
+      this.list(index, state);
+    });
   }
 
-  /**
-   * Leaves units out, the same ones of a layer whenever it is asked for an update, and lists those that are not zero where many
-   * are, which makes sums of them fast.
-   */
+  /** Leaves units out, the same ones of a layer whenever it is asked for an update. */
   private drop(index: number, state: LayerState): void {
     const keep = this.keepOf(index);
-    if (keep < 1) {
-      const draw = this.draws[index]!;
-      draw.at(this.update, 0);
-      state.dropUnitsScaled(keep, draw);
-    }
-    if (index > 0 && (keep < 1 || this.isRectified(index))) state.listValues(this.parameters.runtime);
+    if (keep === 1) return;
+    const draw = this.draws[index]!;
+    draw.at(this.update, 0);
+    state.dropUnitsScaled(keep, draw);
   }
 
-  private isRectified(index: number): boolean {
-    return layerOf(this.parameters.graph, this.network.layers[index]!).units.type === 'relu';
+  /** Lists the units of a hidden layer that are not zero, where many are: sums over them are then made from the lists. */
+  private list(index: number, state: LayerState): void {
+    const { units } = layerOf(this.parameters.graph, this.network.layers[index]!);
+    const hasZeros = this.keepOf(index) < 1 || units.type === 'relu';
+    if (index > 0 && hasZeros) state.listValues(this.parameters.runtime);
   }
 
   private keepOf(index: number): number {
@@ -126,6 +127,8 @@ export class NetworkGradient {
       const { code, size } = unitType(units).kernel(units);
       error.activity.multiplyBySlopes(layers.states[index]!.activity, code, size, this.keepOf(index));
       this.drop(index, error);
+      // Of the lowest errors nothing more is summed.
+      if (index > lowest) this.list(index, error);
     }
     return found;
   }

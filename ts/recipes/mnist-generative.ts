@@ -74,7 +74,7 @@ const published = '1.25 % test error, the best of several runs; a mean of 1.40 %
 const title = 'A deep belief net 784-500-500-2000 with labels on MNIST, greedily learned, then up-down';
 
 export const mnistGenerative = generative(
-  { name: 'mnist-generative', title, reproduces, published, takes: 'about 5 hours' },
+  { name: 'mnist-generative', title, reproduces, published, takes: 'about 3 hours' },
   { machines: 30, tuning: 100 },
   ['testError', 'classification', 'recognisedSamples'],
 );

@@ -78,9 +78,9 @@ pub fn propagate(
         if dense {
             sums.dense(source, read);
         } else if lists == Lists::Ones {
-            sums.ones(source);
+            sums.listed::<false>(source);
         } else {
-            sums.reals(source);
+            sums.listed::<true>(source);
         }
         settle_rows(settle, &parts, rows);
     });
@@ -165,63 +165,38 @@ impl Sums<'_> {
         }
     }
 
-    fn ones(mut self, source: &Activity) {
+    /// From lists of ones, or of numbers with `REALS`. Two panels at once give eight independent sums, which hides the latency of
+    /// addition.
+    fn listed<const REALS: bool>(mut self, source: &Activity) {
         let pairs = self.lines / 2;
         for pair in 0..pairs {
-            self.ones_of_panels::<2>(source, 2 * pair);
+            self.listed_of_panels::<REALS, 2>(source, 2 * pair);
         }
         if self.lines % 2 == 1 {
-            self.ones_of_panels::<1>(source, 2 * pairs);
-        }
-    }
-
-    fn reals(mut self, source: &Activity) {
-        let pairs = self.lines / 2;
-        for pair in 0..pairs {
-            self.reals_of_panels::<2>(source, 2 * pair);
-        }
-        if self.lines % 2 == 1 {
-            self.reals_of_panels::<1>(source, 2 * pairs);
+            self.listed_of_panels::<REALS, 1>(source, 2 * pairs);
         }
     }
 
     #[inline(always)]
-    fn ones_of_panels<const PANELS: usize>(&mut self, source: &Activity, panel: usize) {
-        self.of_panels::<PANELS>(panel, |row, weights, sums| {
-            for &unit in source.list(row) {
-                for (sum, weights) in sums.iter_mut().zip(weights) {
-                    // SAFETY: lists hold indices below `sources` only.
-                    *sum = sum.add(unsafe { *weights.get_unchecked(usize::from(unit)) });
-                }
-            }
-        });
-    }
-
-    #[inline(always)]
-    fn reals_of_panels<const PANELS: usize>(&mut self, source: &Activity, panel: usize) {
-        self.of_panels::<PANELS>(panel, |row, weights, sums| {
-            for (&unit, &x) in source.list(row).iter().zip(source.reals(row)) {
-                for (sum, weights) in sums.iter_mut().zip(weights) {
-                    // SAFETY: lists hold indices below `sources` only.
-                    let line = unsafe { *weights.get_unchecked(usize::from(unit)) };
-                    *sum = sum.add_scaled(line, x);
-                }
-            }
-        });
-    }
-
-    /// Two panels at once give eight independent sums, which hides the latency of addition.
-    #[inline(always)]
-    fn of_panels<const PANELS: usize>(
+    fn listed_of_panels<const REALS: bool, const PANELS: usize>(
         &mut self,
+        source: &Activity,
         panel: usize,
-        add: impl Fn(usize, [&[Line]; PANELS], &mut [Line; PANELS]),
     ) {
         let weights: [&[Line]; PANELS] =
             core::array::from_fn(|p| &self.panels[(panel + p) * self.sources..][..self.sources]);
         for (place, row) in self.rows.clone().enumerate() {
             let mut sums: [Line; PANELS] = core::array::from_fn(|p| self.first(place, panel + p));
-            add(row, weights, &mut sums);
+            let list = source.list(row).iter();
+            if REALS {
+                for (&unit, &x) in list.zip(source.reals(row)) {
+                    add_line(&mut sums, weights, unit, |sum, line| {
+                        sum.add_scaled(line, x)
+                    });
+                }
+            } else {
+                list.for_each(|&unit| add_line(&mut sums, weights, unit, Line::add));
+            }
             self.values[place * self.lines + panel..][..PANELS].copy_from_slice(&sums);
         }
     }
@@ -262,6 +237,20 @@ impl Sums<'_> {
         for (r, sum) in sums.into_iter().enumerate() {
             self.values[(place + r) * self.lines + panel] = sum;
         }
+    }
+}
+
+/// Adds the line of a listed unit in each panel.
+#[inline(always)]
+fn add_line<const PANELS: usize>(
+    sums: &mut [Line; PANELS],
+    weights: [&[Line]; PANELS],
+    unit: u16,
+    add: impl Fn(Line, Line) -> Line,
+) {
+    for (sum, weights) in sums.iter_mut().zip(weights) {
+        // SAFETY: lists hold indices of source units only, and each panel has a line for each.
+        *sum = add(*sum, unsafe { *weights.get_unchecked(usize::from(unit)) });
     }
 }
 

@@ -12,8 +12,8 @@
 //! For binary lower units a term is `h0`, `−h1` or `h0 − h1`, so
 //! 1. each lower unit gets the list of its cases: which of the three terms, which row (`entries`);
 //! 2. for each pair of panels of upper units the three kinds of terms are laid out one after another (`terms`);
-//! 3. a statistic is then a sum of listed lines; the update follows while it is in registers, and every sixteen lower
-//!    units the other layout of the weights is refreshed.
+//! 3. a statistic is then a sum of listed lines; those of sixteen lower units are put aside, then their weights take a step
+//!    and the other layout of them is refreshed.
 //!
 //! Mostly-zero real lower units keep their two values in the list. Dense ones have the two values of every case laid out
 //! unit by unit, and a few units at a time take the same lines of the upper units. All forms give the same bits.
@@ -32,7 +32,7 @@ pub const MAX_ROWS: usize = 65_535 / 3;
 /// Above this share of cases in which a real unit is not zero, whole rows are faster than lists.
 const DENSE_SHARE: f32 = 0.3;
 
-/// The same where there is one phase.
+/// The same where there is one phase, whose lists are summed two panels at once.
 const DENSE_SHARE_OF_ONE_PHASE: f32 = 0.7;
 
 /// Lower units whose dense sums are made together.

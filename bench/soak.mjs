@@ -11,9 +11,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { bernoulli, contrastiveDivergence, loadInWorker, rbm } from 'wakesleep';
+import { readOptions } from './options.mjs';
 import { record } from './record.mjs';
 
-const cycles = Number(process.argv[process.argv.indexOf('--cycles') + 1]) || 1000;
+const { cycles, dry } = readOptions(import.meta.url, { cycles: 1000 });
 const COLUMNS = 64;
 const rows = Array.from({ length: 300 }, (_, row) =>
   Array.from({ length: COLUMNS }, (_, unit) => Number((row * unit) % 7 < 3)),
@@ -87,7 +88,7 @@ const [resident, held] = ['resident', 'held'].map((name) => megabytes.map((measu
 const threadsAfter = await settledThreads(threadsBefore);
 const result = { cycles, seconds, threadsBefore, threadsAfter, megabytes: { resident, held } };
 console.log(JSON.stringify(result));
-if (!process.argv.includes('--dry')) {
+if (!dry) {
   record('soak', {
     workload: 'engines in workers, opened, trained and closed',
     node: process.versions.node,

@@ -1,11 +1,13 @@
 /**
  * How long `load({ threads: 2 })` takes, self-test included, in fresh processes: median and range over 20, for two
- * threads and for one. Recorded in `bench/results/`.
+ * threads and for one. Recorded in `bench/results/`, unless `--dry` is there.
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { readOptions } from './options.mjs';
 import { median, record } from './record.mjs';
 
+const { dry } = readOptions(import.meta.url);
 const PROCESSES = 20;
 const LOAD = `import { load } from 'wakesleep';
 const start = performance.now();
@@ -30,4 +32,4 @@ for (const { threads, medianMs, rangeMs } of rows) {
     `load({ threads: ${threads} }): median ${medianMs} ms of ${PROCESSES} processes, ${rangeMs.join(' to ')} ms`,
   );
 }
-record('start', { workload: 'load() with self-test in a fresh process', processes: PROCESSES, rows });
+if (!dry) record('start', { workload: 'load() with self-test in a fresh process', processes: PROCESSES, rows });

@@ -55,7 +55,7 @@ function generative(
                   [2 * tuning, 10],
                 ],
               },
-              learningRate: { from: 0.1, to: 0.001 },
+              learningRate: { from: 0.2, to: 0.001 },
               chains: 100,
               averaging: 0.9995,
             },

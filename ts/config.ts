@@ -484,6 +484,7 @@ export const comparisons = [
   'reconstructionError',
   'testNats',
   'testErrorPercent',
+  'heldOutErrorPercent',
   'testSquaredError',
 ] as const;
 export type Comparison = (typeof comparisons)[number];

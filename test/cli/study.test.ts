@@ -146,8 +146,11 @@ describe('a study', () => {
   });
 });
 
-describe('a comparison by test error', () => {
-  it('has the share of wrong rows with its interval, in the summary, the table and the plot', async () => {
+describe('a comparison by errors', () => {
+  it.each([
+    { compare: 'testErrorPercent', evaluate: 'testError', rows: 200 },
+    { compare: 'heldOutErrorPercent', evaluate: 'heldOutError', rows: 300 },
+  ])('has $compare with its interval, in the summary, the table and the plot', async ({ compare, evaluate, rows }) => {
     const bernoulli = (units: number) => ({ type: 'bernoulli', units });
     const model = {
       type: 'deepBeliefNet',
@@ -157,26 +160,26 @@ describe('a comparison by test error', () => {
       top: bernoulli(16),
     };
     const phase = { type: 'contrastiveDivergence', batchRows: 50 };
-    const path = written('errors.json', {
-      base: { seed: 3, data: { name: 'digits-tiny' }, model, evaluate: ['testError'] },
+    const path = written(`${compare}.json`, {
+      base: { seed: 3, data: { name: 'digits-tiny', heldOut: 300 }, model, evaluate: [evaluate] },
       variants: {
         short: { train: [{ ...phase, epochs: 1 }] },
         longer: { start: { from: 'short' }, train: [{ ...phase, epochs: 10 }] },
         unmeasured: { train: [{ ...phase, epochs: 1 }], evaluate: [] },
       },
-      compare: 'testErrorPercent',
+      compare,
     });
-    const out = join(folder, 'errors');
+    const out = join(folder, compare);
     const ended = await wakesleep(['train', path, '--out', out, ...one]);
     expect(ended).toMatchObject({ status: 0 });
     const [short, longer, unmeasured] = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')).variants;
     expect(unmeasured).toMatchObject({ value: null });
     expect(longer.value).toBeLessThan(short.value);
     for (const { name, value, low, high, evaluation } of [short, longer]) {
-      expect(value).toBe(evaluation.testErrorPercent);
+      expect(value).toBe(evaluation[compare]);
       // The ends of Wilson's interval lie as far from the share as 1.96 standard errors at those ends.
       for (const end of [low, high]) {
-        const reach = 1.96 * 100 * Math.sqrt(((end / 100) * (1 - end / 100)) / 200);
+        const reach = 1.96 * 100 * Math.sqrt(((end / 100) * (1 - end / 100)) / rows);
         expect(Math.abs(end - value)).toBeCloseTo(reach, 2);
       }
       const numbers = [value, low, high].map((number) => number.toFixed(2));
@@ -239,7 +242,7 @@ describe('refusals', () => {
   it.each([
     [
       { ...study, compare: 'gap' },
-      '`compare` must be "gapToOptimum", "logLikelihood", "reconstructionError", "testNats", "testErrorPercent" or "testSquaredError"; got "gap".',
+      '`compare` must be "gapToOptimum", "logLikelihood", "reconstructionError", "testNats", "testErrorPercent", "heldOutErrorPercent" or "testSquaredError"; got "gap".',
     ],
     [{ ...study, bse: base }, 'The study has no option `bse`; did you mean `base`?'],
     [

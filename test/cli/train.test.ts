@@ -89,6 +89,8 @@ describe("a run's folder", () => {
       'testErrors',
       'testRows',
       'testErrorPercent',
+      'heldOutErrors',
+      'heldOutRows',
       'heldOutErrorPercent',
       'smoothFiltersPercent',
     ]);

@@ -24,7 +24,7 @@ export const drawnMeasures = {
   learningRate: { label: 'learning rate', log: false },
 } as const satisfies Record<Exclude<keyof TrainingRecord, NotDrawn>, Axis>;
 
-export type DrawnMeasure = keyof typeof drawnMeasures;
+type DrawnMeasure = keyof typeof drawnMeasures;
 
 /** A measure's points over updates; records without it are left out. What no trainer measured is 0 throughout. */
 export function pointsOf(records: readonly TrainingRecord[], measure: DrawnMeasure): [number, number][] {

@@ -44,7 +44,7 @@ function nextCommand(graph: Graph, model: string): string {
 export function reportRun(folder: RunFolder, graph: Graph, description: RunDescription, output: Output): void {
   const { evaluation = {}, seconds, model, pictures = [], configuration } = description;
   output.object({ type: 'finished', out: folder.path, model, evaluation, seconds, pictures });
-  const { testErrorPercent, testErrors, testRows, heldOutErrorPercent } = evaluation;
+  const { testErrorPercent, testErrors, testRows, heldOutErrorPercent, heldOutErrors, heldOutRows } = evaluation;
   const { recognisedSamplesPercent, smoothFiltersPercent, edgeFiltersPercent } = evaluation;
   const { testNats, testNatsLow, testNatsHigh } = evaluation;
   if (testErrorPercent !== undefined) {
@@ -52,7 +52,11 @@ export function reportRun(folder: RunFolder, graph: Graph, description: RunDescr
       `Test error             ${testErrorPercent.toFixed(2)} % (${testErrors} of ${withThousands(testRows!)} digits)`,
     );
   }
-  if (heldOutErrorPercent !== undefined) output.line(`Held-out error         ${heldOutErrorPercent.toFixed(2)} %`);
+  if (heldOutErrorPercent !== undefined) {
+    output.line(
+      `Held-out error         ${heldOutErrorPercent.toFixed(2)} % (${heldOutErrors} of ${withThousands(heldOutRows!)} rows)`,
+    );
+  }
   if (evaluation.classification !== undefined)
     output.line(`Classification         ${saidOf(evaluation.classification)}`);
   if (recognisedSamplesPercent !== undefined) {

@@ -24,7 +24,7 @@ import { shareInterval } from '../evaluate/interval.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { firstDifference } from '../files/json.js';
 import type { TrainingRecord } from '../learn/training.js';
-import { type DrawnMeasure, drawnMeasures, pointsOf } from './metrics-plot.js';
+import { drawnMeasures, pointsOf } from './metrics-plot.js';
 import { duration, type Output, withThousands } from './output.js';
 import { linePlot, valuePlot } from './plots.js';
 import { type RunDescription, RunFolder, readDescribed, shownPath, takeFolder } from './run-folder.js';
@@ -48,7 +48,7 @@ export interface VariantSummary {
   readonly name: string;
   /** What the study compares by; null where the variant has no such number. */
   readonly value: number | null;
-  /** The ends between which an estimate of `testNats` lies, or the 95 % interval of `testErrorPercent` over test rows. */
+  /** The ends between which an estimate of `testNats` lies, or the 95 % interval of a share of errors over its rows. */
   readonly low?: number;
   readonly high?: number;
   readonly updates: number;
@@ -68,13 +68,19 @@ export type TrainVariant = (
   what: { readonly title: string; readonly output: Output },
 ) => Promise<unknown>;
 
-/** How the comparisons are called in the table and on the plot. */
-const comparisonLabels: Readonly<Record<Comparison, string>> = {
+/** What records measure: curves over updates, compared by their last point. */
+const ofRecords = {
   gapToOptimum: drawnMeasures.gapToOptimum.label,
   logLikelihood: drawnMeasures.logLikelihood.label,
   reconstructionError: drawnMeasures.reconstructionError.label,
+} as const;
+
+/** How the comparisons are called in the table and on the plot; what is not of records is evaluated at the end. */
+const comparisonLabels: Readonly<Record<Comparison, string>> = {
+  ...ofRecords,
   testNats: 'log-likelihood of test rows (nats a row)',
   testErrorPercent: 'test error (%, and its 95 % interval over test rows)',
+  heldOutErrorPercent: 'held-out error (%, and its 95 % interval over held-out rows)',
   testSquaredError: 'squared error of reconstructed test rows (a row)',
 };
 
@@ -225,7 +231,7 @@ async function sumUp(
   const summary = { format: 'wakesleep-summary', compare, variants };
   writeFileAtomic(join(path, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   const title = `${source}: ${comparisonLabels[compare]}`;
-  const plot = isDrawn(compare)
+  const plot = isOfRecords(compare)
     ? await linePlot(title, [
         {
           x: { label: 'updates', log: drawnMeasures[compare].log },
@@ -241,8 +247,8 @@ async function sumUp(
   report(resolve(path), compare, variants, Object.keys(configuration.variants).length, output);
 }
 
-function isDrawn(compare: Comparison): compare is Comparison & DrawnMeasure {
-  return Object.hasOwn(drawnMeasures, compare);
+function isOfRecords(compare: Comparison): compare is keyof typeof ofRecords {
+  return Object.hasOwn(ofRecords, compare);
 }
 
 function summaryOf(
@@ -252,7 +258,7 @@ function summaryOf(
   records: readonly TrainingRecord[],
 ): VariantSummary {
   const { timing: _, ...last } = records.at(-1)!;
-  const value = (isDrawn(compare) ? last[compare] : evaluation[compare]) ?? null;
+  const value = (isOfRecords(compare) ? last[compare] : evaluation[compare]) ?? null;
   const { updates } = last;
   return { name, value, ...endsOf(compare, evaluation), updates, last, evaluation, model: model!, timing: seconds! };
 }
@@ -260,13 +266,19 @@ function summaryOf(
 /** How sure what variants are compared by is, where that is known. */
 function endsOf(
   compare: Comparison,
-  { testNatsLow, testNatsHigh, testErrors, testRows }: VariantSummary['evaluation'],
+  { testNatsLow, testNatsHigh, testErrors, testRows, heldOutErrors, heldOutRows }: VariantSummary['evaluation'],
 ): Pick<VariantSummary, 'low' | 'high'> {
   if (compare === 'testNats' && testNatsLow !== undefined && testNatsHigh !== undefined) {
     return { low: testNatsLow, high: testNatsHigh };
   }
-  if (compare !== 'testErrorPercent' || testErrors === undefined || testRows === undefined) return {};
-  const { low, high } = shareInterval(testErrors, testRows);
+  if (compare === 'testErrorPercent') return intervalOf(testErrors, testRows);
+  if (compare === 'heldOutErrorPercent') return intervalOf(heldOutErrors, heldOutRows);
+  return {};
+}
+
+function intervalOf(errors: number | undefined, rows: number | undefined): Pick<VariantSummary, 'low' | 'high'> {
+  if (errors === undefined || rows === undefined) return {};
+  const { low, high } = shareInterval(errors, rows);
   return { low: 100 * low, high: 100 * high };
 }
 

@@ -43,6 +43,8 @@ export interface EvaluationResults {
   testErrors?: number;
   testRows?: number;
   heldOutErrorPercent?: number;
+  heldOutErrors?: number;
+  heldOutRows?: number;
   /**
    * Nats a test row, binarised by sampling once where units are binary: exact where one side has few states, or else by
    * annealed importance sampling with the ends of its bracket; of a deep Boltzmann machine the variational lower bound. Of
@@ -113,7 +115,9 @@ export async function evaluate(
       results.testErrorPercent = (100 * results.testErrors) / rows.rows;
     } else if (name === 'heldOutError') {
       const rows = present(data.heldOut, name, 'held-out rows');
-      results.heldOutErrorPercent = (100 * errorsIn(await classified(model, rows, pause), rows)) / rows.rows;
+      results.heldOutErrors = errorsIn(await classified(model, rows, pause), rows);
+      results.heldOutRows = rows.rows;
+      results.heldOutErrorPercent = (100 * results.heldOutErrors) / rows.rows;
     } else if (name === 'classification') {
       const rows = present(data.test, name, 'test data');
       saidOfTest ??= await classified(model, rows, pause);

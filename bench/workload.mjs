@@ -2,7 +2,6 @@
  * What the bench of trainers measures, by name: MNIST, 784 × 500, batch 100. Each is a function of an engine and images that
  * gives an iterator; one `next()` is one piece of work and gives something by which to tell that it is the same work.
  */
-import { readFileSync } from 'node:fs';
 import {
   backpropagation,
   bernoulli,
@@ -14,20 +13,11 @@ import {
   parallelTempering,
   persistentContrastiveDivergence,
   rbm,
-  readIdxImages,
-  readIdxLabels,
   relu,
   softmax,
   untie,
   upDown,
 } from 'wakesleep';
-
-/** Images and labels of MNIST, the labels lying beside the idx file of images. */
-export function readDigits(file) {
-  const { images } = readIdxImages(readFileSync(file), file);
-  const labelsFile = file.replace('images-idx3', 'labels-idx1');
-  return { images, labels: readIdxLabels(readFileSync(labelsFile), labelsFile) };
-}
 
 const [VISIBLE, HIDDEN] = [784, 500];
 const BATCH = 100;

@@ -79,7 +79,7 @@ console.log(
 );
 const [modelSha256, judgeSha256] = files.map((bytes) => createHash('sha256').update(bytes).digest('hex'));
 if (!dry) {
-  record('fantasies', {
+  record(`fantasies-${modelSha256.slice(0, 7)}-${sweeps}-sweeps`, {
     workload: 'digits of clamped classes, recognised by a classifier, and learned from',
     modelSha256,
     judgeSha256,

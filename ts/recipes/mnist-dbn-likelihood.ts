@@ -43,5 +43,5 @@ function recipe(name: string, takes: string, [first, second]: readonly [number, 
   };
 }
 
-export const mnistDbnLikelihood = recipe('mnist-dbn-likelihood', 'about an hour', [60, 60]);
-export const mnistDbnLikelihoodQuick = recipe('mnist-dbn-likelihood-quick', 'about 15 minutes', [10, 5]);
+export const mnistDbnLikelihood = recipe('mnist-dbn-likelihood', 'about 20 minutes', [60, 60]);
+export const mnistDbnLikelihoodQuick = recipe('mnist-dbn-likelihood-quick', 'about 5 minutes', [10, 5]);

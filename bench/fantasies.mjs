@@ -5,7 +5,7 @@
  *     node bench/fantasies.mjs MODEL JUDGE [--rows N] [--sweeps N] [--anneal N] [--seed N] [--threads N] [--dry]
  *
  * MODEL and JUDGE are model files: a deep belief net with labels, and whatever classifies (`mnist-pretrain-backprop` makes one). Of each
- * class N rows are drawn (default 1,000) by 1,000 sweeps, of which the first 500 anneal. The network is that of the recipe
+ * class N rows are drawn (default 1,000) by 3,000 sweeps, of which the first 1,000 anneal. The network is that of the recipe
  * `mnist-backprop`, learned as there; the same one that learned as many real digits stands beside it. Errors are of the 10,000
  * test digits. `--dry` records nothing.
  */
@@ -21,7 +21,7 @@ import { record, round3 } from './record.mjs';
 const [PIXELS, CLASSES] = [784, 10];
 const { words, dry, rows, sweeps, anneal, seed, threads } = readOptions(
   import.meta.url,
-  { rows: 1000, sweeps: 1000, anneal: 500, seed: 7, threads: 1 },
+  { rows: 1000, sweeps: 3000, anneal: 1000, seed: 7, threads: 1 },
   existsSync,
 );
 if (words.length !== 2) {

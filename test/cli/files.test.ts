@@ -1,5 +1,5 @@
 /** Rows in files of every-day formats, from training to classification, on the command line. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -147,6 +147,27 @@ describe('rows in files', () => {
       status: 2,
       stderr: expect.stringContaining('It must be 0 or 1.'),
     });
+  });
+
+  it('train a model of which the command that is said to be next can be given', async () => {
+    writeFileSync(at('sides.csv'), '1,1,0,0,left\n0,0,1,1,right\n');
+    const unit = { type: 'bernoulli', units: 4 };
+    const sides = {
+      seed: 1,
+      data: { file: at('sides.csv'), labelColumn: -1 },
+      model: { type: 'deepBeliefNet', visible: unit, hidden: [unit], label: { type: 'softmax', size: 2 }, top: unit },
+      train: [{ type: 'greedy', phases: [1, 2].map(() => ({ type: 'contrastiveDivergence', epochs: 1 })) }],
+    };
+    writeFileSync(at('sides.json'), JSON.stringify(sides));
+    const next = async (name: string) => {
+      const { stdout } = await wakesleep(['train', at(`${name}.json`), '--out', at(`next-${name}`), ...one]);
+      const words = /^Try next +npx wakesleep (.+)$/m.exec(stdout)![1]!.split(' ');
+      const out = at(words.at(-1)!);
+      const { status } = await wakesleep([...words.slice(0, -1), out, ...one]);
+      return [words[0], status, existsSync(out)];
+    };
+    expect(await next('sides')).toEqual(['sample', 0, true]);
+    expect(await next('config')).toEqual(['show', 0, true]);
   });
 
   it('that do not fit are refused in words', async () => {

@@ -98,11 +98,13 @@ describe("a run's folder", () => {
 
   it('says at the end what was reached, where the pictures are, and what to try next', async () => {
     const { stdout, stderr } = await wakesleep(['train', small, '--out', join(folder, 'said'), '--seed', '11']);
-    expect(stdout).toMatch(/^Test error +[\d.]+ % \(\d+ of 200 digits\)$/m);
+    expect(stdout).toMatch(/^Test error +[\d.]+ % \(\d+ of 200 rows\)$/m);
     expect(stdout).toMatch(
       /^Pictures +\S+filters\.png, \S+reconstructions\.png, \S+generated\.png, \S+chains\.png, \S+metrics\.svg$/m,
     );
-    expect(stdout).toMatch(/^Try next +npx wakesleep sample \S+model\.safetensors --clamp label=3 --out threes\.png$/m);
+    expect(stdout).toMatch(
+      /^Try next +npx wakesleep sample \S+model\.safetensors --clamp label=3 --out label-3\.png$/m,
+    );
     expect(stderr.trimEnd().split('\n')).toHaveLength(1 + 3);
   });
 

@@ -1,7 +1,7 @@
 /** The last lines of a run: what was reached, where the pictures are, and what to try next. */
 import type { ClassificationResults } from '../evaluate/evaluate.js';
 import type { NoiseResult } from '../evaluate/noise.js';
-import type { Graph } from '../graph/graph.js';
+import { type Graph, unitsOf } from '../graph/graph.js';
 import { labelLayerOf } from '../graph/machines.js';
 import { isNetwork } from '../graph/network.js';
 import { duration, type Output, withThousands } from './output.js';
@@ -33,11 +33,16 @@ function noiseLines(table: readonly NoiseResult[]): string[] {
   return [title, ...[heads, ...lines].map((cells) => `  ${cells.map((cell) => cell.padEnd(10)).join('')}`.trimEnd())];
 }
 
-/** What a person may want to see of a model. */
-function nextCommand(graph: Graph, model: string): string {
-  const labelled = labelLayerOf(graph) !== undefined;
-  if (isNetwork(graph)) return labelled ? `classify ${model} mnist:test` : `show ${model} --out pictures`;
-  return `sample ${model}${labelled ? ' --clamp label=3 --out threes.png' : ' --out samples.png'}`;
+/** What a person may want to see of a model: what a network says of test rows, or samples, of one class where there are any. */
+function nextCommand(graph: Graph, model: string, { name }: RunDescription['configuration']['data']): string {
+  const label = labelLayerOf(graph);
+  if (isNetwork(graph)) {
+    const isNamed = name !== 'file' && name !== 'files';
+    return label !== undefined && isNamed ? `classify ${model} ${name}:test` : `show ${model} --out pictures`;
+  }
+  if (label === undefined) return `sample ${model} --out samples.png`;
+  const chosen = Math.min(3, unitsOf(graph, label) - 1);
+  return `sample ${model} --clamp label=${chosen} --out label-${chosen}.png`;
 }
 
 /** Says what a finished run reached. */
@@ -49,7 +54,7 @@ export function reportRun(folder: RunFolder, graph: Graph, description: RunDescr
   const { testNats, testNatsLow, testNatsHigh } = evaluation;
   if (testErrorPercent !== undefined) {
     output.line(
-      `Test error             ${testErrorPercent.toFixed(2)} % (${testErrors} of ${withThousands(testRows!)} digits)`,
+      `Test error             ${testErrorPercent.toFixed(2)} % (${testErrors} of ${withThousands(testRows!)} rows)`,
     );
   }
   if (heldOutErrorPercent !== undefined) {
@@ -60,7 +65,7 @@ export function reportRun(folder: RunFolder, graph: Graph, description: RunDescr
   if (evaluation.classification !== undefined)
     output.line(`Classification         ${saidOf(evaluation.classification)}`);
   if (recognisedSamplesPercent !== undefined) {
-    const judge = 'of generated digits are what they should be to a 3-nearest-neighbour classifier';
+    const judge = 'of samples are of their class to a 3-nearest-neighbour classifier';
     output.line(`Recognised samples     ${recognisedSamplesPercent.toFixed(1)} % ${judge}`);
   }
   if (testNats !== undefined) {
@@ -104,5 +109,5 @@ export function reportRun(folder: RunFolder, graph: Graph, description: RunDescr
   }
   output.line(`Pictures               ${pictures.map((name) => folder.shown(name)).join(', ')}`);
   output.line(`Report                 ${folder.shown(resultNames.page)}`);
-  output.line(`Try next               npx wakesleep ${nextCommand(graph, folder.modelPath)}`);
+  output.line(`Try next               npx wakesleep ${nextCommand(graph, folder.modelPath, configuration.data)}`);
 }

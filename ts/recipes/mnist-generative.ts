@@ -13,10 +13,9 @@ interface Lengths {
 /**
  * Chosen by 10 epochs with 3 Gibbs steps from a net like that of `mnist-dbn`, on 10,000 held-out training rows (2.52 % errors, 84 %
  * of clamped samples recognised): chains that start from the data had 2.32 % and 75 % at a rate of 0.05, 2.11 % and 48 % at 0.2;
- * persistent ones 2.25 % and 93 % at 0.05, 2.22 % and 93 % at 0.2. The rate then falls to 0.001: with an end of 0.03
- * 42 epochs had 1.62 % held-out errors in place of 1.64 %. No weight cost
- * in the topmost machine: of samples of clamped classes an independent network recognises 98 % (three seeds), with a cost of 0.0002
- * 96 % (seed 9), both with 3,000 sweeps.
+ * persistent ones 2.25 % and 93 % at 0.05, 2.22 % and 93 % at 0.2. The rate then falls to 0.001: with an end of 0.03 42 epochs had
+ * 1.62 % held-out errors in place of 1.64 %. No weight cost in the topmost machine: of samples of clamped classes an independent
+ * network recognises 98 % (three seeds), with a cost of 0.0002 96 % (seed 9), both with 3,000 sweeps.
  */
 function generative(
   facts: Pick<TrainingRecipe, 'name' | 'title' | 'reproduces' | 'published' | 'takes'>,

@@ -1,5 +1,5 @@
 /** Rows in files of every-day formats, from training to classification, on the command line. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -162,12 +162,16 @@ describe('rows in files', () => {
     const next = async (name: string) => {
       const { stdout } = await wakesleep(['train', at(`${name}.json`), '--out', at(`next-${name}`), ...one]);
       const words = /^Try next +npx wakesleep (.+)$/m.exec(stdout)![1]!.split(' ');
-      const out = at(words.at(-1)!);
-      const { status } = await wakesleep([...words.slice(0, -1), out, ...one]);
-      return [words[0], status, existsSync(out)];
+      const place = words.indexOf('--out') + 1;
+      const out = place > 0 ? at(words[place]!) : undefined;
+      const { status } = await wakesleep([...words.map((word, index) => (index === place && out) || word), ...one]);
+      return [words[0], status, out === undefined ? words.at(-1) : existsSync(out)];
     };
     expect(await next('sides')).toEqual(['sample', 0, true]);
     expect(await next('config')).toEqual(['show', 0, true]);
+    const config = JSON.parse(readFileSync(at('config.json'), 'utf8'));
+    writeFileSync(at('named.json'), JSON.stringify({ ...config, data: { name: 'digits-tiny' } }));
+    expect(await next('named')).toEqual(['classify', 0, 'digits-tiny:test']);
   });
 
   it('that do not fit are refused in words', async () => {

@@ -123,6 +123,11 @@ function classesOf({ classNames, rows }: LoadedRows): Pick<DataRequest, 'classes
   return classes > 0 ? { classes, classNames: Array.from({ length: classes }, (_, label) => String(label)) } : {};
 }
 
+/** What the test rows of a named set are called; `undefined` where data are files. */
+export function testSetOf({ name }: Configuration['data']): string | undefined {
+  return name === 'file' || name === 'files' ? undefined : `${name}:test`;
+}
+
 function namesOf(data: Configuration['data']): Names {
   if (data.name === 'file') {
     const { file, testFile, labelColumn, array, scale, classes } = data;
@@ -130,7 +135,7 @@ function namesOf(data: Configuration['data']): Names {
     return { train: file, trainRequest: request, test: testFile, testRequest: request };
   }
   if (data.name !== 'files') {
-    return { train: `${data.name}:train`, trainRequest: {}, test: `${data.name}:test`, testRequest: {} };
+    return { train: `${data.name}:train`, trainRequest: {}, test: testSetOf(data), testRequest: {} };
   }
   const { images, labels, classes, testImages, testLabels } = data;
   return {

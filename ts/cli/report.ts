@@ -4,6 +4,7 @@ import type { NoiseResult } from '../evaluate/noise.js';
 import { type Graph, unitsOf } from '../graph/graph.js';
 import { labelLayerOf } from '../graph/machines.js';
 import { isNetwork } from '../graph/network.js';
+import { testSetOf } from './data.js';
 import { duration, type Output, withThousands } from './output.js';
 import { type RunDescription, type RunFolder, resultNames } from './run-folder.js';
 
@@ -34,11 +35,13 @@ function noiseLines(table: readonly NoiseResult[]): string[] {
 }
 
 /** What a person may want to see of a model: what a network says of test rows, or samples, of one class where there are any. */
-function nextCommand(graph: Graph, model: string, { name }: RunDescription['configuration']['data']): string {
+function nextCommand(graph: Graph, model: string, data: RunDescription['configuration']['data']): string {
   const label = labelLayerOf(graph);
   if (isNetwork(graph)) {
-    const isNamed = name !== 'file' && name !== 'files';
-    return label !== undefined && isNamed ? `classify ${model} ${name}:test` : `show ${model} --out pictures`;
+    const testSet = testSetOf(data);
+    return label !== undefined && testSet !== undefined
+      ? `classify ${model} ${testSet}`
+      : `show ${model} --out pictures`;
   }
   if (label === undefined) return `sample ${model} --out samples.png`;
   const chosen = Math.min(3, unitsOf(graph, label) - 1);
